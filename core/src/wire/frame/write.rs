@@ -1,0 +1,170 @@
+//! Frames going out: the ack made from a received frame, new frames, the ping (protocol sections 4.2, 6 and 8.1).
+
+use core::ops::Range;
+
+use super::fields::{BYTES, Fields, Value};
+use super::{
+    Frame, HEADERS, KEY, LOG_ID, LOG_ID_NEW, METHOD, Missing, PAYLOAD, PAYLOAD_ENCODING, PAYLOAD_TYPE, SEQ_ID, SERVICE,
+    VALUE, header_members,
+};
+use crate::wire::writer::Writer;
+
+impl Frame<'_> {
+    /// How many bytes [`write_ack`](Self::write_ack) appends: asked before an event is taken, so that there is room.
+    pub fn ack_len(&self, biz_rt_ms: u64, payload: &[u8]) -> usize {
+        let mut w = Writer::counting();
+        self.write_ack(&mut w, biz_rt_ms, payload);
+        w.len()
+    }
+
+    /// Appends the ack: this frame with its payload replaced and a header `biz_rt` added (protocol section 8.1).
+    ///
+    /// `biz_rt_ms` is the time from the frame's arrival to this write, in milliseconds; `payload` is the JSON of
+    /// protocol section 8.2. Everything else goes back byte for byte as received, unknown fields included. From
+    /// ascending input the ack is ascending, from any other the new fields are appended (section 4.2). Fields 1 to 4
+    /// that were missing are written as 0, keys and values of headers as empty.
+    pub fn write_ack(&self, w: &mut Writer<'_>, biz_rt_ms: u64, payload: &[u8]) {
+        let mut due = 0;
+        let mut fields = Fields::new(self.bytes);
+        while let Ok(Some(field)) = fields.next_field() {
+            if self.ascending && due < field.number {
+                self.write_added(w, due..field.number, biz_rt_ms, payload);
+                due = field.number;
+            }
+            match (field.number, field.value) {
+                (PAYLOAD, Value::Bytes(_)) => {}
+                (HEADERS, Value::Bytes(inner)) if self.missing.header_members > 0 => write_completed(w, inner),
+                _ => w.bytes(self.bytes.get(field.start..field.end).unwrap_or_default()),
+            }
+        }
+        self.write_added(w, due..u32::MAX, biz_rt_ms, payload);
+    }
+
+    /// What the ack adds among these field numbers.
+    fn write_added(&self, w: &mut Writer<'_>, numbers: Range<u32>, biz_rt_ms: u64, payload: &[u8]) {
+        let Missing { seq_id, log_id, service, method, .. } = self.missing;
+        for (number, missing) in [(SEQ_ID, seq_id), (LOG_ID, log_id), (SERVICE, service), (METHOD, method)] {
+            if missing && numbers.contains(&number) {
+                write_varint_field(w, number, 0);
+            }
+        }
+        if numbers.contains(&HEADERS) {
+            let mut digits = [0; 20];
+            let mut decimal = Writer::new(&mut digits);
+            decimal.decimal(biz_rt_ms);
+            let len = decimal.len();
+            write_header(w, b"biz_rt", digits.get(..len).unwrap_or_default());
+        }
+        if numbers.contains(&PAYLOAD) {
+            write_bytes_field(w, PAYLOAD, payload);
+        }
+    }
+}
+
+/// A frame made here: pings, and what the fake platform sends.
+#[derive(Clone, Copy, Default)]
+pub struct NewFrame<'a> {
+    /// Field 1, SeqID.
+    pub seq_id: u64,
+    /// Field 2, LogID.
+    pub log_id: u64,
+    /// Field 3: the `service_id` of the connection.
+    pub service: i32,
+    /// Field 4: 0 control, 1 data.
+    pub method: i32,
+    /// Field 5, in this order: keys and values.
+    pub headers: &'a [(&'a str, &'a str)],
+    /// Field 6; `Some` and empty is written with length 0, `None` not at all. The same holds for fields 7 to 9.
+    pub payload_encoding: Option<&'a [u8]>,
+    /// Field 7.
+    pub payload_type: Option<&'a [u8]>,
+    /// Field 8.
+    pub payload: Option<&'a [u8]>,
+    /// Field 9, LogIDNew.
+    pub log_id_new: Option<&'a [u8]>,
+}
+
+impl NewFrame<'_> {
+    /// Appends the frame in ascending order of field numbers, zeros of fields 1 to 4 included (protocol section 4.2).
+    pub fn write(&self, w: &mut Writer<'_>) {
+        write_varint_field(w, SEQ_ID, self.seq_id);
+        write_varint_field(w, LOG_ID, self.log_id);
+        write_varint_field(w, SERVICE, i64::from(self.service).cast_unsigned());
+        write_varint_field(w, METHOD, i64::from(self.method).cast_unsigned());
+        for (key, value) in self.headers {
+            write_header(w, key.as_bytes(), value.as_bytes());
+        }
+        let optional = [
+            (PAYLOAD_ENCODING, self.payload_encoding),
+            (PAYLOAD_TYPE, self.payload_type),
+            (PAYLOAD, self.payload),
+            (LOG_ID_NEW, self.log_id_new),
+        ];
+        for (number, value) in optional {
+            if let Some(value) = value {
+                write_bytes_field(w, number, value);
+            }
+        }
+    }
+
+    /// How many bytes [`write`](Self::write) appends.
+    #[expect(clippy::len_without_is_empty, reason = "fields 1 to 4 are always written")]
+    pub fn len(&self) -> usize {
+        let mut w = Writer::counting();
+        self.write(&mut w);
+        w.len()
+    }
+}
+
+/// Appends the ping of protocol section 6: control, all zero but `service`, one header `type: ping`.
+pub fn write_ping(w: &mut Writer<'_>, service: i32) {
+    NewFrame { service, headers: &[("type", "ping")], ..NewFrame::default() }.write(w);
+}
+
+/// A received header with the members it lacks: the key before, the value after what came.
+fn write_completed(w: &mut Writer<'_>, inner: &[u8]) {
+    let (key, value) = header_members(inner).unwrap_or_default();
+    write_headers_field(w, |w| {
+        if key.is_none() {
+            write_bytes_field(w, KEY, b"");
+        }
+        w.bytes(inner);
+        if value.is_none() {
+            write_bytes_field(w, VALUE, b"");
+        }
+    });
+}
+
+fn write_header(w: &mut Writer<'_>, key: &[u8], value: &[u8]) {
+    write_headers_field(w, |w| {
+        write_bytes_field(w, KEY, key);
+        write_bytes_field(w, VALUE, value);
+    });
+}
+
+fn write_headers_field(w: &mut Writer<'_>, content: impl Fn(&mut Writer<'_>)) {
+    let mut counted = Writer::counting();
+    content(&mut counted);
+    write_varint(w, u64::from((HEADERS << 3) | BYTES));
+    write_varint(w, counted.len() as u64);
+    content(w);
+}
+
+fn write_varint_field(w: &mut Writer<'_>, number: u32, value: u64) {
+    write_varint(w, u64::from(number << 3));
+    write_varint(w, value);
+}
+
+fn write_bytes_field(w: &mut Writer<'_>, number: u32, value: &[u8]) {
+    write_varint(w, u64::from((number << 3) | BYTES));
+    write_varint(w, value.len() as u64);
+    w.bytes(value);
+}
+
+fn write_varint(w: &mut Writer<'_>, mut value: u64) {
+    while value >= 0x80 {
+        w.byte(value as u8 | 0x80);
+        value >>= 7;
+    }
+    w.byte(value as u8);
+}

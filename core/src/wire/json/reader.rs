@@ -1,0 +1,361 @@
+//! The pull reader: the caller walks, the reader validates.
+
+use core::fmt;
+
+use super::text::find_special;
+use super::{Error, ErrorKind, Number, Str, Value};
+
+/// How deep arrays and objects may nest: 64 are read, 65 are refused.
+pub const MAX_DEPTH: u32 = 64;
+
+/// What the grammar allows next.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Next {
+    /// A value: at the start, after a key, after `next_element`.
+    Value,
+    /// The first member or element, or the end.
+    First,
+    /// A comma or the end.
+    More,
+}
+
+/// Reads one document from its start, each value once, in the order of the text.
+///
+/// A walk calls [`enter_object`](Self::enter_object), then [`next_key`](Self::next_key) until it says `None`, and
+/// after each key exactly one of [`value`](Self::value), [`skip`](Self::skip), `enter_object` or
+/// [`enter_array`](Self::enter_array); arrays likewise with [`next_element`](Self::next_element);
+/// [`finish`](Self::finish) at the end. Asking otherwise is [`ErrorKind::Order`]. After an error the reader is of no
+/// further use. The last of duplicate keys wins if the caller lets it, as here:
+///
+/// ```
+/// use larkwire_core::wire::json::{Error, Reader, Value};
+/// fn schema(text: &str) -> Result<Option<Value<'_>>, Error> {
+///     let mut reader = Reader::new(text);
+///     let mut schema = None;
+///     if reader.enter_object()? {
+///         while let Some(key) = reader.next_key()? {
+///             if key == "schema" { schema = Some(reader.value()?) } else { reader.skip()? }
+///         }
+///     }
+///     reader.finish()?;
+///     Ok(schema)
+/// }
+/// assert!(schema(r#"{"sch\u0065ma":"2.0","event":{}}"#).unwrap().unwrap().as_str().unwrap() == "2.0");
+/// assert!(schema(r#"{"schema":"2.0","event":{},}"#).is_err());
+/// ```
+#[derive(Clone)]
+pub struct Reader<'a> {
+    text: &'a str,
+    at: usize,
+    /// One bit for each open container, the innermost lowest: 1 for an object.
+    stack: u64,
+    depth: u32,
+    next: Next,
+}
+
+impl<'a> Reader<'a> {
+    /// A reader at the start of `text`. A byte order mark is no white space here; the envelope reader skips it.
+    pub fn new(text: &'a str) -> Self {
+        Self { text, at: 0, stack: 0, depth: 0, next: Next::Value }
+    }
+
+    /// A reader over bytes, all of which are checked to be UTF-8 first.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Utf8`] at the first byte that is not text.
+    pub fn from_bytes(bytes: &'a [u8]) -> Result<Self, Error> {
+        match core::str::from_utf8(bytes) {
+            Ok(text) => Ok(Self::new(text)),
+            Err(error) => Err(Error { at: error.valid_up_to(), kind: ErrorKind::Utf8 }),
+        }
+    }
+
+    /// The next value. Arrays and objects are validated, skipped and given as text.
+    ///
+    /// # Errors
+    /// [`Error`] where the text breaks the grammar.
+    pub fn value(&mut self) -> Result<Value<'a>, Error> {
+        let first = self.begin_value()?;
+        let start = self.at;
+        match first {
+            b'{' => self.skip_container(true).map(|()| Value::Object(self.since(start))),
+            b'[' => self.skip_container(false).map(|()| Value::Array(self.since(start))),
+            _ => self.scalar(first),
+        }
+    }
+
+    /// Validates the next value and passes over it.
+    ///
+    /// # Errors
+    /// [`Error`] where the text breaks the grammar.
+    pub fn skip(&mut self) -> Result<(), Error> {
+        self.value().map(|_| ())
+    }
+
+    /// Steps into the object that is the next value. `false`: the value was something else, was validated and passed
+    /// over, because a value of the wrong type counts as absent (protocol section 11.2).
+    ///
+    /// # Errors
+    /// [`Error`] where the text breaks the grammar.
+    pub fn enter_object(&mut self) -> Result<bool, Error> {
+        self.enter(b'{')
+    }
+
+    /// Steps into the array that is the next value; otherwise as [`enter_object`](Self::enter_object).
+    ///
+    /// # Errors
+    /// [`Error`] where the text breaks the grammar.
+    pub fn enter_array(&mut self) -> Result<bool, Error> {
+        self.enter(b'[')
+    }
+
+    /// The next key of the object. `None`: the object has ended and the reader stands after it.
+    ///
+    /// # Errors
+    /// [`Error`] where the text breaks the grammar.
+    pub fn next_key(&mut self) -> Result<Option<Str<'a>>, Error> {
+        if !self.next_item(true)? {
+            return Ok(None);
+        }
+        if self.peek()? != b'"' {
+            return self.fail(ErrorKind::Key);
+        }
+        let key = self.string()?;
+        self.white_space();
+        if self.peek()? != b':' {
+            return self.fail(ErrorKind::Colon);
+        }
+        self.step();
+        Ok(Some(key))
+    }
+
+    /// Steps to the next element of the array. `false`: the array has ended and the reader stands after it.
+    ///
+    /// # Errors
+    /// [`Error`] where the text breaks the grammar.
+    pub fn next_element(&mut self) -> Result<bool, Error> {
+        self.next_item(false)
+    }
+
+    /// Ends the reading of a document whose value was read.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Trailing`] when anything but white space follows.
+    pub fn finish(mut self) -> Result<(), Error> {
+        if self.next == Next::Value || self.depth > 0 {
+            return self.fail(ErrorKind::Order);
+        }
+        self.white_space();
+        if self.at < self.text.len() { self.fail(ErrorKind::Trailing) } else { Ok(()) }
+    }
+
+    /// How far the reader has come, in bytes from the start of the text.
+    pub fn position(&self) -> usize {
+        self.at
+    }
+
+    fn enter(&mut self, bracket: u8) -> Result<bool, Error> {
+        if self.begin_value()? == bracket {
+            self.open(bracket == b'{').map(|()| true)
+        } else {
+            self.skip().map(|()| false)
+        }
+    }
+
+    fn skip_container(&mut self, object: bool) -> Result<(), Error> {
+        let outside = self.depth;
+        self.open(object)?;
+        while self.depth > outside {
+            let more = if self.in_object() { self.next_key()?.is_some() } else { self.next_element()? };
+            if more {
+                match self.begin_value()? {
+                    bracket @ (b'{' | b'[') => self.open(bracket == b'{')?,
+                    first => {
+                        self.scalar(first)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The first byte of the value that must come now.
+    fn begin_value(&mut self) -> Result<u8, Error> {
+        if self.next != Next::Value {
+            return self.fail(ErrorKind::Order);
+        }
+        self.white_space();
+        self.peek()
+    }
+
+    fn open(&mut self, object: bool) -> Result<(), Error> {
+        if self.depth >= MAX_DEPTH {
+            return self.fail(ErrorKind::Depth);
+        }
+        self.step();
+        self.depth = self.depth.saturating_add(1);
+        self.stack = (self.stack << 1) | u64::from(object);
+        self.next = Next::First;
+        Ok(())
+    }
+
+    fn next_item(&mut self, object: bool) -> Result<bool, Error> {
+        if self.next == Next::Value || self.depth == 0 || self.in_object() != object {
+            return self.fail(ErrorKind::Order);
+        }
+        self.white_space();
+        match self.peek()? {
+            b'}' if object => self.close(),
+            b']' if !object => self.close(),
+            b',' if self.next == Next::More => {
+                self.step();
+                self.white_space();
+                self.next = Next::Value;
+            }
+            _ if self.next == Next::More => return self.fail(ErrorKind::Comma),
+            _ => self.next = Next::Value,
+        }
+        Ok(self.next == Next::Value)
+    }
+
+    fn close(&mut self) {
+        self.step();
+        self.depth = self.depth.saturating_sub(1);
+        self.stack >>= 1;
+        self.next = Next::More;
+    }
+
+    fn in_object(&self) -> bool {
+        self.stack & 1 == 1
+    }
+
+    fn scalar(&mut self, first: u8) -> Result<Value<'a>, Error> {
+        let value = match first {
+            b'"' => Value::String(self.string()?),
+            b'-' | b'0'..=b'9' => Value::Number(self.number()?),
+            b'f' => self.literal("false", Value::Bool(false))?,
+            b'n' => self.literal("null", Value::Null)?,
+            b't' => self.literal("true", Value::Bool(true))?,
+            _ => return self.fail(ErrorKind::Value),
+        };
+        self.next = Next::More;
+        Ok(value)
+    }
+
+    fn literal(&mut self, word: &str, value: Value<'a>) -> Result<Value<'a>, Error> {
+        for byte in word.bytes() {
+            if self.peek()? != byte {
+                return self.fail(ErrorKind::Literal);
+            }
+            self.step();
+        }
+        Ok(value)
+    }
+
+    fn number(&mut self) -> Result<Number<'a>, Error> {
+        let start = self.at;
+        if self.peek()? == b'-' {
+            self.step();
+        }
+        if self.peek()? == b'0' {
+            self.step();
+        } else {
+            self.digits()?;
+        }
+        if self.ahead() == Some(b'.') {
+            self.step();
+            self.digits()?;
+        }
+        if let Some(b'e' | b'E') = self.ahead() {
+            self.step();
+            if let b'+' | b'-' = self.peek()? {
+                self.step();
+            }
+            self.digits()?;
+        }
+        Ok(Number { raw: self.since(start) })
+    }
+
+    fn digits(&mut self) -> Result<(), Error> {
+        if !self.peek()?.is_ascii_digit() {
+            return self.fail(ErrorKind::Number);
+        }
+        while self.ahead().is_some_and(|byte| byte.is_ascii_digit()) {
+            self.step();
+        }
+        Ok(())
+    }
+
+    /// The string whose opening quote comes next.
+    fn string(&mut self) -> Result<Str<'a>, Error> {
+        self.step();
+        let start = self.at;
+        let mut escaped = false;
+        loop {
+            self.at = self.at.saturating_add(find_special(self.rest()));
+            match self.peek()? {
+                b'"' => break,
+                b'\\' => self.escape()?,
+                _ => return self.fail(ErrorKind::Control),
+            }
+            escaped = true;
+        }
+        let raw = self.since(start);
+        self.step();
+        Ok(Str::from_raw(raw, escaped))
+    }
+
+    fn escape(&mut self) -> Result<(), Error> {
+        self.step();
+        match self.peek()? {
+            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => self.step(),
+            b'u' => {
+                self.step();
+                for _ in 0..4 {
+                    if !self.peek()?.is_ascii_hexdigit() {
+                        return self.fail(ErrorKind::Escape);
+                    }
+                    self.step();
+                }
+            }
+            _ => return self.fail(ErrorKind::Escape),
+        }
+        Ok(())
+    }
+
+    fn white_space(&mut self) {
+        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.ahead() {
+            self.step();
+        }
+    }
+
+    fn peek(&self) -> Result<u8, Error> {
+        self.ahead().ok_or(Error { at: self.at, kind: ErrorKind::End })
+    }
+
+    fn ahead(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    fn rest(&self) -> &'a [u8] {
+        self.text.as_bytes().get(self.at..).unwrap_or_default()
+    }
+
+    fn since(&self, start: usize) -> &'a str {
+        self.text.get(start..self.at).unwrap_or_default()
+    }
+
+    fn step(&mut self) {
+        self.at = self.at.saturating_add(1);
+    }
+
+    fn fail<T>(&self, kind: ErrorKind) -> Result<T, Error> {
+        Err(Error { at: self.at, kind })
+    }
+}
+
+impl fmt::Debug for Reader<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reader").field("at", &self.at).field("depth", &self.depth).finish_non_exhaustive()
+    }
+}

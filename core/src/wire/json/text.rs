@@ -1,0 +1,203 @@
+//! Strings as they stand in a document, their escapes still in them (RFC 8259 section 7).
+
+use core::fmt;
+use core::str::Chars;
+
+use crate::wire::writer::{TooSmall, Writer};
+
+/// A JSON string that borrows the document. Comparing, printing and iterating see the unescaped text.
+///
+/// A lone or inverted surrogate reads as U+FFFD, `\u0000` as NUL. `Debug` shows the size only,
+/// because any string may be a token.
+#[derive(Clone, Copy)]
+pub struct Str<'a> {
+    raw: &'a str,
+    escaped: bool,
+}
+
+impl<'a> Str<'a> {
+    /// A string from a stored span: what [`raw`](Self::raw) gave, and what [`has_escapes`](Self::has_escapes) said.
+    /// Text that never was in a document is fine too; what is no escape then reads as U+FFFD.
+    pub fn from_raw(raw: &'a str, escaped: bool) -> Self {
+        Self { raw, escaped }
+    }
+
+    /// The text between the quotes, escapes as they stand.
+    pub fn raw(&self) -> &'a str {
+        self.raw
+    }
+
+    /// Whether [`raw`](Self::raw) holds an escape, so that it is not the text itself.
+    pub fn has_escapes(&self) -> bool {
+        self.escaped
+    }
+
+    /// The text itself where it can be borrowed: `None` when it has escapes and must be [unescaped](Self::unescape).
+    pub fn plain(&self) -> Option<&'a str> {
+        (!self.escaped).then_some(self.raw)
+    }
+
+    /// Whether the text is empty.
+    pub fn is_empty(&self) -> bool {
+        self.raw.is_empty()
+    }
+
+    /// The unescaped text, character by character.
+    pub fn chars(&self) -> impl Iterator<Item = char> + Clone + use<'a> {
+        self.pieces().flat_map(|(plain, escape)| plain.chars().chain(escape))
+    }
+
+    /// The size of the unescaped text in bytes of UTF-8.
+    pub fn unescaped_len(&self) -> usize {
+        self.pieces().fold(0, |len, (plain, escape)| {
+            len.saturating_add(plain.len()).saturating_add(escape.map_or(0, char::len_utf8))
+        })
+    }
+
+    /// Writes the unescaped text to the start of `out`, where a second reader can read JSON inside a JSON string.
+    ///
+    /// # Errors
+    /// [`TooSmall`] with the size of the text, at most that of [`raw`](Self::raw). Next step: a buffer of that size.
+    pub fn unescape<'b>(&self, out: &'b mut [u8]) -> Result<&'b str, TooSmall> {
+        let mut w = Writer::new(out);
+        for (plain, escape) in self.pieces() {
+            w.bytes(plain.as_bytes());
+            if let Some(c) = escape {
+                w.bytes(c.encode_utf8(&mut [0; 4]).as_bytes());
+            }
+        }
+        let len = w.finish()?;
+        // It is text by construction; without unsafe code the check is the price of saying so.
+        Ok(core::str::from_utf8(out.get(..len).unwrap_or_default()).unwrap_or_default())
+    }
+
+    fn pieces(&self) -> Pieces<'a> {
+        Pieces { rest: self.raw, escaped: self.escaped }
+    }
+}
+
+impl fmt::Debug for Str<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Str({} bytes)", self.raw.len())
+    }
+}
+
+impl fmt::Display for Str<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (plain, escape) in self.pieces() {
+            f.write_str(plain)?;
+            if let Some(c) = escape {
+                fmt::Write::write_char(f, c)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl PartialEq<str> for Str<'_> {
+    fn eq(&self, other: &str) -> bool {
+        if self.escaped { self.chars().eq(other.chars()) } else { self.raw == other }
+    }
+}
+
+impl PartialEq<&str> for Str<'_> {
+    fn eq(&self, other: &&str) -> bool {
+        *self == **other
+    }
+}
+
+/// Runs without an escape, each with the character that the escape after it stands for.
+#[derive(Clone)]
+struct Pieces<'a> {
+    rest: &'a str,
+    escaped: bool,
+}
+
+impl<'a> Iterator for Pieces<'a> {
+    type Item = (&'a str, Option<char>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let split = if self.escaped { self.rest.split_once('\\') } else { None };
+        let Some((plain, after)) = split else {
+            return Some((core::mem::take(&mut self.rest), None));
+        };
+        let mut chars = after.chars();
+        let escape = unescape_one(&mut chars);
+        self.rest = chars.as_str();
+        Some((plain, Some(escape)))
+    }
+}
+
+/// The character of the escape whose `\` was just read.
+fn unescape_one(chars: &mut Chars<'_>) -> char {
+    match chars.next() {
+        Some(c @ ('"' | '\\' | '/')) => c,
+        Some('b') => '\u{8}',
+        Some('f') => '\u{c}',
+        Some('n') => '\n',
+        Some('r') => '\r',
+        Some('t') => '\t',
+        Some('u') => unescape_unit(chars),
+        _ => char::REPLACEMENT_CHARACTER,
+    }
+}
+
+fn unescape_unit(chars: &mut Chars<'_>) -> char {
+    let Some(first) = hex_unit(chars) else { return char::REPLACEMENT_CHARACTER };
+    // The second half is consumed only if it makes a pair: after a lone half it stands for itself.
+    let mut ahead = chars.clone();
+    if (0xd800..0xdc00).contains(&first)
+        && (ahead.next(), ahead.next()) == (Some('\\'), Some('u'))
+        && let Some(second) = hex_unit(&mut ahead)
+        && let Some(Ok(c)) = char::decode_utf16([first, second]).next()
+    {
+        *chars = ahead;
+        return c;
+    }
+    char::from_u32(first.into()).unwrap_or(char::REPLACEMENT_CHARACTER)
+}
+
+fn hex_unit(chars: &mut Chars<'_>) -> Option<u16> {
+    let mut ahead = chars.clone();
+    let mut unit = 0_u16;
+    for _ in 0..4 {
+        let digit = ahead.next()?.to_digit(16)?;
+        unit = unit.wrapping_shl(4) | digit as u16;
+    }
+    *chars = ahead;
+    Some(unit)
+}
+
+/// The index of the first quote, backslash or control byte, or the length of `bytes`.
+pub(super) fn find_special(bytes: &[u8]) -> usize {
+    let mut rest = bytes;
+    while let Some((chunk, tail)) = rest.split_first_chunk() {
+        let hits = specials(u64::from_le_bytes(*chunk));
+        if hits != 0 {
+            return (bytes.len().saturating_sub(rest.len())).saturating_add(hits.trailing_zeros() as usize / 8);
+        }
+        rest = tail;
+    }
+    let before = bytes.len().saturating_sub(rest.len());
+    let in_rest = rest.iter().position(|&byte| matches!(byte, b'"' | b'\\' | 0..0x20)).unwrap_or(rest.len());
+    before.saturating_add(in_rest)
+}
+
+/// Marks the top bit of each quote, backslash and control byte. A borrow can mark bytes above the first hit wrongly, so
+/// only the lowest mark counts.
+fn specials(word: u64) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const TOPS: u64 = ONES << 7;
+    const QUOTES: u64 = ONES * b'"' as u64;
+    const BACKSLASHES: u64 = ONES * b'\\' as u64;
+    const SPACES: u64 = ONES * b' ' as u64;
+    let quote = word ^ QUOTES;
+    let backslash = word ^ BACKSLASHES;
+    let is_quote = quote.wrapping_sub(ONES) & !quote;
+    let is_backslash = backslash.wrapping_sub(ONES) & !backslash;
+    let is_control = word.wrapping_sub(SPACES) & !word;
+    (is_quote | is_backslash | is_control) & TOPS
+}
