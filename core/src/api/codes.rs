@@ -1,0 +1,90 @@
+//! What the open platform's codes mean for a call (protocol sections 15, 16.5).
+
+use super::exchange::Answer;
+use crate::fault::{CallFault, CallFaultKind};
+use crate::text::Short;
+use crate::wire::json::{self, Reader, Value};
+
+/// What happens to the call.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum CallClass {
+    /// Tried again a few times, after a pause.
+    Again,
+    /// It failed.
+    Final,
+    /// Tried again as long as its time lasts.
+    Network,
+    /// Tried again once, with a new token.
+    Token,
+}
+
+/// The members every answer has.
+#[derive(Default)]
+pub(super) struct Common<'a> {
+    pub(super) code: Option<i64>,
+    pub(super) message: Short<96>,
+    pub(super) data: &'a str,
+}
+
+pub(super) fn common(body: &[u8]) -> Result<Common<'_>, json::Error> {
+    let mut common = Common::default();
+    let mut reader = Reader::from_bytes(body)?;
+    if reader.enter_object()? {
+        while let Some(key) = reader.next_key()? {
+            let value = reader.value()?;
+            if key == "code" {
+                common.code = value.as_i64();
+            } else if key == "msg" {
+                common.message = value.as_str().map(|text| Short::from_chars(text.chars())).unwrap_or_default();
+            } else if key == "data" {
+                common.data = if let Value::Object(raw) = value { raw } else { "" };
+            }
+        }
+    }
+    reader.finish()?;
+    Ok(common)
+}
+
+/// Reads a call's answer: the `data` object, or what went wrong.
+pub(super) fn read<'a>(answer: &Answer<'a>) -> Result<&'a str, (CallClass, CallFault)> {
+    let success = (200..300).contains(&answer.status);
+    let common = match common(answer.body) {
+        Ok(common) if common.code.is_some() => common,
+        _ => Common { code: None, ..Common::default() },
+    };
+    let (class, kind) = match (answer.status, common.code) {
+        (_, Some(0)) if success => return Ok(common.data),
+        (401, _) => (CallClass::Token, CallFaultKind::Token),
+        (429, _) => (CallClass::Again, CallFaultKind::Rate),
+        (_, Some(code)) if code != 0 => class_of(code).unwrap_or(if answer.status >= 500 {
+            (CallClass::Again, CallFaultKind::Busy)
+        } else {
+            (CallClass::Final, CallFaultKind::Refused)
+        }),
+        (500.., _) => (CallClass::Again, CallFaultKind::Busy),
+        _ => (CallClass::Final, CallFaultKind::Answer),
+    };
+    let code = common.code.filter(|code| *code != 0).unwrap_or_else(|| i64::from(answer.status));
+    Err((class, CallFault { kind, code, message: common.message }))
+}
+
+fn class_of(code: i64) -> Option<(CallClass, CallFaultKind)> {
+    use CallClass::{Again, Final, Token};
+    Some(match code {
+        99_991_400 | 99_991_402 | 230_020 | 11_232 | 11_233 | 11_247 | 11_020 | 11_021 => (Again, CallFaultKind::Rate),
+        230_049 | 1500 => (Again, CallFaultKind::Busy),
+        99_991_661 | 99_991_663..=99_991_666 | 99_991_668 | 99_991_671 | 99_991_677 => (Token, CallFaultKind::Token),
+        99_991_672 | 99_991_676 | 99_991_679 | 230_027 | 230_013 | 230_006 | 230_018 | 230_035 | 230_038 | 230_053
+        | 232_025 | 234_002 | 14_005 | 230_012 | 230_015 | 230_017 | 99_991_662 | 99_991_673 => {
+            (Final, CallFaultKind::Permission)
+        }
+        230_002 | 230_011 | 230_019 | 230_029 | 230_050 | 230_111 | 231_003 | 232_009 | 99_992_354 => {
+            (Final, CallFaultKind::TargetGone)
+        }
+        230_001 | 230_034 | 230_054 | 230_055 | 230_099 | 230_071 | 230_072 | 230_022 | 230_028 => {
+            (Final, CallFaultKind::Format)
+        }
+        230_025 => (Final, CallFaultKind::Size),
+        _ => return None,
+    })
+}

@@ -1,0 +1,481 @@
+//! The outbox: accepted calls, kept with their request until they are finished and their completion was taken.
+
+use crate::fault::{CallFault, CallFaultKind, Misuse};
+use crate::notice::{Report, count};
+use crate::rng::Rng;
+use crate::shared::{Account, Shared};
+use crate::storage::{Region, Slots};
+use crate::text::Short;
+use crate::time::{Earliest, Instant, Why};
+use crate::wire::http::{self, HttpError, Method, percent_encode};
+use crate::wire::json::{Reader, Value, write_str, write_str_escaped_inner};
+use crate::wire::writer::Writer;
+
+/// Bytes of a call's request head beside its path and token.
+const HEAD_ROOM: usize = 512;
+const PATH: &str = "/open-apis/im/v1/messages";
+
+/// What to ask of the open platform.
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub enum Call<'a> {
+    /// Answers a message with a text (`POST …/messages/:id/reply`).
+    ReplyText {
+        /// `om_…`, the message to answer.
+        message_id: &'a str,
+        /// At most 150 KB; a mention is `<at user_id="ou_…">name</at>`.
+        text: &'a str,
+        /// 1 to 50 characters; the platform sends a message with the same value at most once an hour. `None`: a random
+        /// one.
+        uuid: Option<&'a str>,
+    },
+    /// Sends a text (`POST …/messages`).
+    SendText {
+        /// A chat, a person or an e-mail address.
+        receive_id: &'a str,
+        /// What `receive_id` is; `None`: told from its form.
+        receive_id_type: Option<ReceiveIdType>,
+        /// At most 150 KB; a mention is `<at user_id="ou_…">name</at>`.
+        text: &'a str,
+        /// As for [`ReplyText`](Call::ReplyText).
+        uuid: Option<&'a str>,
+    },
+}
+
+impl core::fmt::Debug for Call<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        // What people write is not for logs.
+        match self {
+            Self::ReplyText { message_id, .. } => write!(f, "ReplyText({message_id})"),
+            Self::SendText { receive_id, .. } => write!(f, "SendText({receive_id})"),
+        }
+    }
+}
+
+/// The kinds of receivers (protocol section 16.2).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum ReceiveIdType {
+    /// `oc_…`
+    ChatId,
+    /// An address with `@`.
+    Email,
+    /// `ou_…`
+    OpenId,
+    /// `on_…`
+    UnionId,
+    /// Anything else.
+    UserId,
+}
+
+impl ReceiveIdType {
+    /// The platform's word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ChatId => "chat_id",
+            Self::Email => "email",
+            Self::OpenId => "open_id",
+            Self::UnionId => "union_id",
+            Self::UserId => "user_id",
+        }
+    }
+
+    /// What the form of an id says (protocol section 16.2).
+    pub fn of(receive_id: &str) -> Self {
+        match receive_id.get(..3) {
+            _ if receive_id.contains('@') => Self::Email,
+            Some("oc_") => Self::ChatId,
+            Some("ou_") => Self::OpenId,
+            Some("on_") => Self::UnionId,
+            _ => Self::UserId,
+        }
+    }
+}
+
+/// Names one accepted call.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct CallId(u64);
+
+/// The result of a call, kept until [`handle_completed`](crate::Bot::handle_completed).
+#[derive(Clone, Copy, Debug)]
+pub struct Completion<'a> {
+    /// Which call.
+    pub id: CallId,
+    /// What came of it.
+    pub result: Result<Sent<'a>, CallFault>,
+    /// The platform's log id, to name in a question to its support; empty when no answer came.
+    pub log_id: Short<48>,
+}
+
+/// What the platform says of a message it took.
+#[derive(Clone, Copy, Debug)]
+pub struct Sent<'a> {
+    /// `om_…`, cut to 64 bytes.
+    pub message_id: &'a str,
+    /// The whole `data` object as JSON text; empty where it did not fit the call's place in the outbox.
+    pub data: &'a str,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum State {
+    Free,
+    Waiting { until: Instant },
+    Flying,
+    Done { serial: u64 },
+}
+
+/// One place of the outbox: its region holds one request (path and JSON body), later the answer's `data`.
+#[derive(Debug)]
+pub struct CallSlot<'s> {
+    region: Region<'s>,
+    state: State,
+    id: CallId,
+    path_len: usize,
+    len: usize,
+    tries: u8,
+    backoffs: u32,
+    token_forgiven: bool,
+    token_serial: u32,
+    expires: Instant,
+    /// Why the last try failed.
+    last: Option<CallFault>,
+    result: Result<Short<64>, CallFault>,
+    log_id: Short<48>,
+}
+
+impl<'s> CallSlot<'s> {
+    /// A free place.
+    pub fn new(region: Region<'s>) -> Self {
+        Self {
+            region,
+            state: State::Free,
+            id: CallId(0),
+            path_len: 0,
+            len: 0,
+            tries: 0,
+            backoffs: 0,
+            token_forgiven: false,
+            token_serial: 0,
+            expires: Instant::FAR,
+            last: None,
+            result: Ok(Short::EMPTY),
+            log_id: Short::EMPTY,
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Outbox<'s> {
+    slots: Slots<'s, CallSlot<'s>>,
+    serial: u64,
+    done: u64,
+}
+
+impl<'s> Outbox<'s> {
+    pub(super) fn new(slots: Slots<'s, CallSlot<'s>>) -> Self {
+        Self { slots, serial: 0, done: 0 }
+    }
+
+    fn slot(&mut self, index: usize) -> Option<&mut CallSlot<'s>> {
+        self.slots.get_mut(index)
+    }
+
+    pub(super) fn submit(
+        &mut self,
+        call: &Call<'_>,
+        lane_room: usize,
+        shared: &mut Shared<'_>,
+    ) -> Result<CallId, Misuse> {
+        check(call)?;
+        let random = shared.rng.uuid();
+        let uuid = core::str::from_utf8(&random).unwrap_or_default();
+        let mut counting = Writer::counting();
+        let path_len = write_call(&mut counting, call, uuid);
+        let needed = counting.len();
+        if needed.saturating_add(HEAD_ROOM) > lane_room {
+            return Err(Misuse::TooLong { needed });
+        }
+        let index = self.slots.find_free(|slot| slot.state == State::Free).ok_or(Misuse::Full)?;
+        self.serial = self.serial.saturating_add(1);
+        let id = CallId(self.serial);
+        let slot = self.slots.get_mut(index).ok_or(Misuse::Full)?;
+        if !slot.region.ensure(needed) {
+            return Err(Misuse::TooLong { needed });
+        }
+        write_call(&mut Writer::new(slot.region.bytes_mut()), call, uuid);
+        slot.state = State::Waiting { until: shared.now };
+        slot.id = id;
+        slot.path_len = path_len;
+        slot.len = needed;
+        slot.tries = 0;
+        slot.backoffs = 0;
+        slot.token_forgiven = false;
+        slot.expires = shared.now.after(shared.rules.call_timeout_ms);
+        slot.last = None;
+        slot.log_id = Short::EMPTY;
+        Ok(id)
+    }
+
+    pub(crate) fn is_any_waiting(&self) -> bool {
+        self.slots.as_slice().iter().any(|slot| matches!(slot.state, State::Waiting { .. }))
+    }
+
+    /// Whether any call is not finished.
+    pub(crate) fn is_any_open(&self) -> bool {
+        self.slots.as_slice().iter().any(|slot| matches!(slot.state, State::Waiting { .. } | State::Flying))
+    }
+
+    pub(super) fn deadlines(&self, now: Instant, earliest: &mut Earliest) {
+        for slot in self.slots.as_slice() {
+            if let State::Waiting { until } = slot.state {
+                earliest.add(slot.expires, Why::CallExpires);
+                if until > now {
+                    earliest.add(until, Why::CallRetry);
+                }
+            }
+        }
+    }
+
+    /// The oldest call that may go now.
+    pub(super) fn next_ready(&self, now: Instant) -> Option<usize> {
+        let ready = |slot: &CallSlot<'_>| matches!(slot.state, State::Waiting { until } if until <= now);
+        let slots = self.slots.as_slice().iter().enumerate().filter(|(_, slot)| ready(slot));
+        slots.min_by_key(|(_, slot)| slot.id.0).map(|(index, _)| index)
+    }
+
+    /// Fails what has waited too long: for its own last fault, else for want of a token (`refusal`), else of a network.
+    pub(super) fn expire(&mut self, now: Instant, refusal: Option<CallFault>, report: &mut Report<'_>) {
+        for index in 0..self.slots.as_slice().len() {
+            let over = |slot: &&CallSlot<'_>| matches!(slot.state, State::Waiting { .. }) && slot.expires <= now;
+            if let Some(slot) = self.slots.get(index).filter(over) {
+                let network = CallFault { kind: CallFaultKind::Network, code: 0, message: Short::EMPTY };
+                let fault = slot.last.or(refusal).unwrap_or(network);
+                self.fail(index, fault, report);
+            }
+        }
+    }
+
+    pub(super) fn take_off(&mut self, index: usize) {
+        if let Some(slot) = self.slot(index) {
+            slot.state = State::Flying;
+        }
+    }
+
+    /// Waits again, as if it had never been taken off.
+    pub(super) fn put_back(&mut self, index: usize, now: Instant) {
+        if let Some(slot) = self.slot(index) {
+            slot.state = State::Waiting { until: now };
+        }
+    }
+
+    /// When the call's time is up.
+    pub(super) fn expires(&self, index: usize) -> Instant {
+        self.slots.get(index).map_or(Instant::FAR, |slot| slot.expires)
+    }
+
+    pub(super) fn used_token(&mut self, index: usize, serial: u32) {
+        if let Some(slot) = self.slot(index) {
+            slot.token_serial = serial;
+        }
+    }
+
+    pub(super) fn token_of(&self, index: usize) -> u32 {
+        self.slots.get(index).map_or(0, |slot| slot.token_serial)
+    }
+
+    /// Whether a refused token is forgiven: once a call.
+    pub(super) fn forgive_token(&mut self, index: usize) -> bool {
+        self.slot(index).is_some_and(|slot| !core::mem::replace(&mut slot.token_forgiven, true))
+    }
+
+    /// Counts a try; `false` when it was the last one.
+    pub(super) fn count_try(&mut self, index: usize, most: u8) -> bool {
+        self.slot(index).is_some_and(|slot| {
+            slot.tries = slot.tries.saturating_add(1);
+            slot.tries < most
+        })
+    }
+
+    /// Milliseconds of a pause that doubles, with full jitter.
+    pub(super) fn backoff(&mut self, index: usize, rng: &mut Rng) -> u64 {
+        let Some(slot) = self.slot(index) else { return 1 };
+        slot.backoffs = slot.backoffs.saturating_add(1).min(5);
+        rng.up_to(1000_u64.checked_shl(slot.backoffs).unwrap_or(u64::MAX)).max(1)
+    }
+
+    pub(super) fn again(&mut self, index: usize, until: Instant, fault: CallFault) {
+        if let Some(slot) = self.slot(index) {
+            slot.state = State::Waiting { until };
+            slot.last = Some(fault);
+        }
+    }
+
+    pub(super) fn set_log_id(&mut self, index: usize, log_id: Short<48>) {
+        if let Some(slot) = self.slot(index) {
+            slot.log_id = log_id;
+        }
+    }
+
+    pub(super) fn succeed(&mut self, index: usize, data: &str, report: &mut Report<'_>) {
+        count(&mut report.stats.calls_succeeded);
+        let message_id = message_id(data);
+        if let Some(slot) = self.slot(index) {
+            slot.len = 0;
+            if slot.region.ensure(data.len())
+                && let Some(room) = slot.region.bytes_mut().get_mut(..data.len())
+            {
+                room.copy_from_slice(data.as_bytes());
+                slot.len = data.len();
+            }
+        }
+        self.finish(index, Ok(message_id), report);
+    }
+
+    pub(super) fn fail(&mut self, index: usize, fault: CallFault, report: &mut Report<'_>) {
+        self.finish(index, Err(fault), report);
+    }
+
+    pub(super) fn fail_all(&mut self, fault: CallFault, report: &mut Report<'_>) {
+        for index in 0..self.slots.as_slice().len() {
+            let open = |slot: &&CallSlot<'_>| matches!(slot.state, State::Waiting { .. } | State::Flying);
+            if self.slots.get(index).filter(open).is_some() {
+                self.fail(index, fault, report);
+            }
+        }
+    }
+
+    fn finish(&mut self, index: usize, result: Result<Short<64>, CallFault>, report: &mut Report<'_>) {
+        count(&mut report.stats.calls_finished);
+        self.done = self.done.saturating_add(1);
+        let serial = self.done;
+        if let Some(slot) = self.slot(index) {
+            slot.result = result;
+            slot.state = State::Done { serial };
+        }
+    }
+
+    /// The completion that has waited longest.
+    pub(crate) fn completion(&self) -> Option<Completion<'_>> {
+        let done = self.slots.as_slice().iter().filter_map(|slot| match slot.state {
+            State::Done { serial } => Some((serial, slot)),
+            _ => None,
+        });
+        let (_, slot) = done.min_by_key(|(serial, _)| *serial)?;
+        let data = core::str::from_utf8(slot.region.slice(0, slot.len)).unwrap_or_default();
+        let result = match &slot.result {
+            Ok(message_id) => Ok(Sent { message_id: message_id.as_str(), data }),
+            Err(fault) => Err(*fault),
+        };
+        Some(Completion { id: slot.id, result, log_id: slot.log_id })
+    }
+
+    pub(crate) fn taken(&mut self, id: CallId) {
+        for slot in self.slots.as_mut_slice() {
+            if slot.id == id && matches!(slot.state, State::Done { .. }) {
+                slot.state = State::Free;
+                slot.region.relax(0);
+            }
+        }
+    }
+
+    pub(super) fn write_request(
+        &self,
+        index: usize,
+        authorization: &str,
+        w: &mut Writer<'_>,
+        account: &Account<'_>,
+    ) -> Result<(), HttpError> {
+        let slot = self.slots.get(index).ok_or(HttpError::RequestTarget)?;
+        let path = slot.region.slice(0, slot.path_len);
+        let path = core::str::from_utf8(path).map_err(|_| HttpError::RequestTarget)?;
+        let body = slot.region.slice(slot.path_len, slot.len);
+        let headers = [
+            ("Authorization", authorization),
+            ("Content-Type", "application/json; charset=utf-8"),
+            ("Accept", "application/json"),
+            ("User-Agent", account.texts.get(&account.user_agent)),
+        ];
+        let target = [account.texts.get(&account.prefix), path];
+        http::write_request(w, Method::Post, &target, account.authority(), &headers, Some(body.len()))?;
+        w.bytes(body);
+        Ok(())
+    }
+}
+
+/// Refuses what the platform would refuse anyway, before anything is sent.
+fn check(call: &Call<'_>) -> Result<(), Misuse> {
+    let (id, id_name, text, uuid) = match *call {
+        Call::ReplyText { message_id, text, uuid } => (message_id, "message_id", text, uuid),
+        Call::SendText { receive_id, text, uuid, .. } => (receive_id, "receive_id", text, uuid),
+    };
+    if id.is_empty() || id.chars().any(char::is_control) || id == "." || id == ".." {
+        return Err(Misuse::Field(id_name));
+    }
+    if text.is_empty() {
+        return Err(Misuse::Field("text"));
+    }
+    if uuid.is_some_and(|uuid| uuid.is_empty() || uuid.chars().count() > 50) {
+        return Err(Misuse::Field("uuid"));
+    }
+    Ok(())
+}
+
+/// Writes path and JSON body, one behind the other; the length of the path.
+fn write_call(w: &mut Writer<'_>, call: &Call<'_>, random: &str) -> usize {
+    w.bytes(PATH.as_bytes());
+    let (text, uuid, receive_id) = match *call {
+        Call::ReplyText { message_id, text, uuid } => {
+            w.bytes(b"/");
+            percent_encode(w, message_id);
+            w.bytes(b"/reply");
+            (text, uuid, None)
+        }
+        Call::SendText { receive_id, receive_id_type, text, uuid } => {
+            let kind = receive_id_type.unwrap_or_else(|| ReceiveIdType::of(receive_id));
+            w.bytes(b"?receive_id_type=");
+            w.bytes(kind.as_str().as_bytes());
+            (text, uuid, Some(receive_id))
+        }
+    };
+    let path_len = w.len();
+    w.bytes(b"{");
+    if let Some(receive_id) = receive_id {
+        w.bytes(br#""receive_id":"#);
+        write_str(w, receive_id);
+        w.bytes(b",");
+    }
+    w.bytes(br#""msg_type":"text","content":"{\"text\":\""#);
+    write_nested(w, text);
+    w.bytes(br#"\"}","uuid":"#);
+    write_str(w, uuid.unwrap_or(random));
+    w.bytes(b"}");
+    path_len
+}
+
+/// Writes a text escaped twice: `content` is JSON inside a JSON string.
+fn write_nested(w: &mut Writer<'_>, text: &str) {
+    for ch in text.chars() {
+        let mut utf8 = [0; 4];
+        let mut escaped = [0; 12];
+        let mut inner = Writer::new(&mut escaped);
+        write_str_escaped_inner(&mut inner, ch.encode_utf8(&mut utf8));
+        let len = inner.len();
+        let piece = escaped.get(..len).and_then(|piece| core::str::from_utf8(piece).ok());
+        write_str_escaped_inner(w, piece.unwrap_or_default());
+    }
+}
+
+fn message_id(data: &str) -> Short<64> {
+    let read = || -> Result<Short<64>, crate::wire::json::Error> {
+        let mut reader = Reader::new(data);
+        let mut found = Short::EMPTY;
+        if reader.enter_object()? {
+            while let Some(key) = reader.next_key()? {
+                if let (true, Value::String(text)) = (key == "message_id", reader.value()?) {
+                    found = Short::from_chars(text.chars());
+                }
+            }
+        }
+        Ok(found)
+    };
+    read().unwrap_or_default()
+}

@@ -1,0 +1,133 @@
+//! The memory of a bot on a board: one value, sized in one place.
+
+use crate::api::{CallSlot, HttpLane};
+use crate::config::Storage;
+use crate::gate::SeenEntry;
+use crate::link::{FinishedId, PartSet};
+use crate::notice::Notice;
+use crate::storage::{Region, Slots};
+
+/// All buffers of one bot with one `Http` lane and one call at a time.
+///
+/// | parameter | bytes, or entries | small board | roomy board |
+/// |---|---|---|---|
+/// | `MESSAGE` | the longest message | 2048 | 8192 |
+/// | `OUT` | acks and the upgrade request | 1024 | 2048 |
+/// | `HTTP` | the longest HTTP answer, and the longest request with its token | 2048 | 6144 |
+/// | `TOKEN` | the tenant token and 7 bytes | 1024 | 4096 |
+/// | `SEEN` | remembered ids, two a chat message | 256 | 2048 |
+///
+/// ```
+/// use larkwire_core::Buffers;
+/// let mut buffers = Buffers::<2048, 1024, 2048, 1024, 256>::new();
+/// let mut tables = buffers.tables();
+/// let storage = tables.storage();
+/// assert_eq!(storage.socket_in.cap(), 2048);
+/// ```
+#[derive(Debug)]
+pub struct Buffers<const MESSAGE: usize, const OUT: usize, const HTTP: usize, const TOKEN: usize, const SEEN: usize> {
+    texts: [u8; 256],
+    socket_in: [u8; MESSAGE],
+    socket_out: [u8; OUT],
+    url: [u8; 512],
+    parts: [u8; MESSAGE],
+    assembled: [u8; MESSAGE],
+    http_in: [u8; HTTP],
+    http_out: [u8; HTTP],
+    call: [u8; HTTP],
+    token: [u8; TOKEN],
+    seen: [SeenEntry; SEEN],
+    part_sets: [PartSet; 2],
+    finished: [FinishedId; 8],
+    notices: [Notice; 4],
+}
+
+impl<const MESSAGE: usize, const OUT: usize, const HTTP: usize, const TOKEN: usize, const SEEN: usize>
+    Buffers<MESSAGE, OUT, HTTP, TOKEN, SEEN>
+{
+    /// Empty buffers; on a board in a `static`, so that they never pass over the stack.
+    pub const fn new() -> Self {
+        Self {
+            texts: [0; 256],
+            socket_in: [0; MESSAGE],
+            socket_out: [0; OUT],
+            url: [0; 512],
+            parts: [0; MESSAGE],
+            assembled: [0; MESSAGE],
+            http_in: [0; HTTP],
+            http_out: [0; HTTP],
+            call: [0; HTTP],
+            token: [0; TOKEN],
+            seen: [SeenEntry::EMPTY; SEEN],
+            part_sets: [PartSet::EMPTY; 2],
+            finished: [FinishedId::EMPTY; 8],
+            notices: [Notice::Connected; 4],
+        }
+    }
+
+    /// The tables over these buffers.
+    pub fn tables(&mut self) -> Tables<'_> {
+        Tables {
+            http: [HttpLane::new(Region::fixed(&mut self.http_in), Region::fixed(&mut self.http_out))],
+            outbox: [CallSlot::new(Region::fixed(&mut self.call))],
+            texts: &mut self.texts,
+            socket_in: &mut self.socket_in,
+            socket_out: &mut self.socket_out,
+            url: &mut self.url,
+            parts: &mut self.parts,
+            assembled: &mut self.assembled,
+            token: &mut self.token,
+            seen: &mut self.seen,
+            part_sets: &mut self.part_sets,
+            finished: &mut self.finished,
+            notices: &mut self.notices,
+        }
+    }
+}
+
+impl<const MESSAGE: usize, const OUT: usize, const HTTP: usize, const TOKEN: usize, const SEEN: usize> Default
+    for Buffers<MESSAGE, OUT, HTTP, TOKEN, SEEN>
+{
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// [`Buffers`] with the tables that borrow from them; lent to one bot.
+#[derive(Debug)]
+pub struct Tables<'s> {
+    http: [HttpLane<'s>; 1],
+    outbox: [CallSlot<'s>; 1],
+    texts: &'s mut [u8],
+    socket_in: &'s mut [u8],
+    socket_out: &'s mut [u8],
+    url: &'s mut [u8],
+    parts: &'s mut [u8],
+    assembled: &'s mut [u8],
+    token: &'s mut [u8],
+    seen: &'s mut [SeenEntry],
+    part_sets: &'s mut [PartSet],
+    finished: &'s mut [FinishedId],
+    notices: &'s mut [Notice],
+}
+
+impl<'s> Tables<'s> {
+    /// The storage to construct the bot with.
+    pub fn storage(&'s mut self) -> Storage<'s> {
+        Storage {
+            texts: Region::fixed(self.texts),
+            socket_in: Region::fixed(self.socket_in),
+            socket_out: Region::fixed(self.socket_out),
+            url: Region::fixed(self.url),
+            parts: Region::fixed(self.parts),
+            assembled: Region::fixed(self.assembled),
+            part_sets: Slots::fixed(self.part_sets),
+            finished: Slots::fixed(self.finished),
+            seen: Slots::fixed(self.seen),
+            http: Slots::fixed(&mut self.http),
+            outbox: Slots::fixed(&mut self.outbox),
+            token: Region::fixed(self.token),
+            notices: Slots::fixed(self.notices),
+        }
+    }
+}

@@ -1,0 +1,337 @@
+//! One pass over a payload: which envelope, and where its fields lie (protocol sections 11.1 to 11.3).
+//!
+//! Members may come in any order, any may be missing, null or of another type; of a repeated member the last wins, so
+//! that what is checked is what is used.
+
+use super::Envelope;
+use crate::time::UnixMillis;
+use crate::wire::json::{self, Reader, Str, Value, range_in};
+
+/// Where a value lies in the envelope's text: 12 bytes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Span {
+    start: u32,
+    len: u32,
+    escaped: bool,
+    known: bool,
+}
+
+impl Span {
+    fn of(outer: &str, inner: &str, escaped: bool) -> Self {
+        range_in(outer, inner)
+            .and_then(|range| {
+                let len = u32::try_from(range.len()).ok()?;
+                Some(Self { start: u32::try_from(range.start).ok()?, len, escaped, known: true })
+            })
+            .unwrap_or_default()
+    }
+
+    /// An id or name: a non-empty string, or a number as it is written.
+    fn name(outer: &str, value: Value<'_>) -> Self {
+        match value {
+            Value::String(text) if !text.is_empty() => Self::of(outer, text.raw(), text.has_escapes()),
+            Value::Number(number) => Self::of(outer, number.raw(), false),
+            _ => Self::default(),
+        }
+    }
+
+    pub(crate) fn text<'a>(&self, outer: &'a str) -> &'a str {
+        let start = self.start as usize;
+        outer.get(start..start.saturating_add(self.len as usize)).unwrap_or_default()
+    }
+
+    pub(crate) fn str<'a>(&self, outer: &'a str) -> Option<Str<'a>> {
+        self.known.then(|| Str::from_raw(self.text(outer), self.escaped))
+    }
+}
+
+/// Where the fields of an envelope lie in its text: about 330 bytes, opaque, kept beside a copied event.
+#[derive(Clone, Debug)]
+pub struct Layout {
+    pub(crate) envelope: Envelope,
+    pub(crate) event_type: Span,
+    pub(crate) event_id: Span,
+    pub(crate) app_id: Span,
+    pub(crate) tenant_key: Span,
+    pub(crate) body: Span,
+    pub(crate) create_time: Option<UnixMillis>,
+    pub(crate) callback: bool,
+    pub(crate) is_message: bool,
+    pub(crate) message: MessageSpans,
+    pub(crate) sender: SenderSpans,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct MessageSpans {
+    pub(crate) chat_id: Span,
+    pub(crate) chat_type: Span,
+    pub(crate) content: Span,
+    pub(crate) create_time: Option<UnixMillis>,
+    pub(crate) mentions: Span,
+    pub(crate) message_id: Span,
+    pub(crate) message_type: Span,
+    pub(crate) parent_id: Span,
+    pub(crate) root_id: Span,
+    pub(crate) thread_id: Span,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SenderSpans {
+    pub(crate) open_id: Span,
+    pub(crate) sender_type: Span,
+    pub(crate) tenant_key: Span,
+    pub(crate) union_id: Span,
+    pub(crate) user_id: Span,
+}
+
+/// The payload is no event: broken JSON, or none of the known envelopes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Malformed;
+
+impl From<json::Error> for Malformed {
+    fn from(_: json::Error) -> Self {
+        Self
+    }
+}
+
+#[derive(Default)]
+struct Header {
+    event_id: Span,
+    event_type: Span,
+    app_id: Span,
+    tenant_key: Span,
+    create_time: Option<UnixMillis>,
+}
+
+#[derive(Default)]
+struct Body {
+    raw: Span,
+    event_type: Span,
+    app_id: Span,
+    tenant_key: Span,
+    message: MessageSpans,
+    sender: SenderSpans,
+}
+
+/// The envelope's text: the payload without a leading byte order mark, which SDKs stumble over.
+pub(crate) fn text(payload: &[u8]) -> &[u8] {
+    payload.strip_prefix("\u{feff}".as_bytes()).unwrap_or(payload)
+}
+
+/// Reads an envelope; the text the spans refer to is [`text`] of the payload.
+pub(crate) fn parse(payload: &[u8]) -> Result<(&str, Layout), Malformed> {
+    let outer = core::str::from_utf8(text(payload)).map_err(|_| Malformed)?;
+    let mut reader = Reader::new(outer);
+    let (mut action, mut open_message) = (false, false);
+    let (mut uuid, mut ts) = (Span::default(), None);
+    let (mut header, mut body) = (Header::default(), Body::default());
+    if !reader.enter_object()? {
+        return Err(Malformed);
+    }
+    while let Some(key) = reader.next_key()? {
+        if key == "header" {
+            header = read_header(outer, &mut reader)?;
+        } else if key == "event" {
+            body = read_body(outer, &mut reader)?;
+        } else {
+            let value = reader.value()?;
+            if key == "uuid" {
+                uuid = Span::name(outer, value);
+            } else if key == "ts" {
+                ts = seconds(value);
+            } else if key == "action" {
+                action = matches!(value, Value::Object(_));
+            } else if key == "open_message_id" {
+                open_message = Span::name(outer, value).known;
+            }
+        }
+    }
+    reader.finish()?;
+    let mut spans = Layout {
+        envelope: Envelope::V2,
+        event_type: header.event_type,
+        event_id: header.event_id,
+        app_id: header.app_id,
+        tenant_key: header.tenant_key,
+        body: body.raw,
+        create_time: header.create_time,
+        callback: false,
+        is_message: false,
+        message: body.message,
+        sender: body.sender,
+    };
+    // `schema` alone says nothing that could be acted on: without a type the envelope is not recognisable.
+    if header.event_type.known {
+        let is = |name: &str| header.event_type.str(outer).is_some_and(|text| text == name);
+        spans.callback = is("card.action.trigger") || is("url.preview.get");
+        spans.is_message = is("im.message.receive_v1");
+    } else if uuid.known {
+        spans.envelope = Envelope::V1;
+        spans.event_type = body.event_type;
+        spans.event_id = uuid;
+        spans.app_id = body.app_id;
+        spans.tenant_key = body.tenant_key;
+        spans.create_time = ts;
+    } else if action && open_message {
+        spans.envelope = Envelope::Card;
+        spans.callback = true;
+    } else {
+        return Err(Malformed);
+    }
+    Ok((outer, spans))
+}
+
+fn read_header(outer: &str, reader: &mut Reader<'_>) -> Result<Header, json::Error> {
+    let mut header = Header::default();
+    if reader.enter_object()? {
+        while let Some(key) = reader.next_key()? {
+            let value = reader.value()?;
+            let place = if key == "event_id" {
+                &mut header.event_id
+            } else if key == "event_type" {
+                &mut header.event_type
+            } else if key == "app_id" {
+                &mut header.app_id
+            } else if key == "tenant_key" {
+                &mut header.tenant_key
+            } else {
+                if key == "create_time" {
+                    header.create_time = time(value);
+                }
+                continue;
+            };
+            *place = Span::name(outer, value);
+        }
+    }
+    Ok(header)
+}
+
+fn read_body(outer: &str, reader: &mut Reader<'_>) -> Result<Body, json::Error> {
+    let mut body = Body::default();
+    let mut probe = reader.clone();
+    if !reader.enter_object()? {
+        // Something else than an object: kept as it stands, without fields.
+        if let Value::Array(raw) = probe.value()? {
+            body.raw = Span::of(outer, raw, false);
+        }
+        return Ok(body);
+    }
+    // The reader stands behind the brace.
+    let start = reader.position().saturating_sub(1);
+    while let Some(key) = reader.next_key()? {
+        if key == "message" {
+            body.message = read_message(outer, reader)?;
+        } else if key == "sender" {
+            body.sender = read_sender(outer, reader)?;
+        } else {
+            let value = reader.value()?;
+            if key == "type" {
+                body.event_type = Span::name(outer, value);
+            } else if key == "app_id" {
+                body.app_id = Span::name(outer, value);
+            } else if key == "tenant_key" {
+                body.tenant_key = Span::name(outer, value);
+            }
+        }
+    }
+    body.raw = Span::of(outer, outer.get(start..reader.position()).unwrap_or_default(), false);
+    Ok(body)
+}
+
+fn read_message(outer: &str, reader: &mut Reader<'_>) -> Result<MessageSpans, json::Error> {
+    let mut message = MessageSpans::default();
+    if reader.enter_object()? {
+        while let Some(key) = reader.next_key()? {
+            let value = reader.value()?;
+            let place = if key == "chat_id" {
+                &mut message.chat_id
+            } else if key == "chat_type" {
+                &mut message.chat_type
+            } else if key == "content" {
+                &mut message.content
+            } else if key == "message_id" {
+                &mut message.message_id
+            } else if key == "message_type" {
+                &mut message.message_type
+            } else if key == "parent_id" {
+                &mut message.parent_id
+            } else if key == "root_id" {
+                &mut message.root_id
+            } else if key == "thread_id" {
+                &mut message.thread_id
+            } else {
+                if key == "create_time" {
+                    message.create_time = time(value);
+                } else if key == "mentions" {
+                    message.mentions = match value {
+                        Value::Array(raw) => Span::of(outer, raw, false),
+                        _ => Span::default(),
+                    };
+                }
+                continue;
+            };
+            *place = Span::name(outer, value);
+        }
+    }
+    Ok(message)
+}
+
+fn read_sender(outer: &str, reader: &mut Reader<'_>) -> Result<SenderSpans, json::Error> {
+    let mut sender = SenderSpans::default();
+    if !reader.enter_object()? {
+        return Ok(sender);
+    }
+    while let Some(key) = reader.next_key()? {
+        if key == "sender_id" {
+            let ids = read_ids(outer, reader)?;
+            (sender.open_id, sender.union_id, sender.user_id) = ids;
+            continue;
+        }
+        let value = reader.value()?;
+        if key == "sender_type" {
+            sender.sender_type = Span::name(outer, value);
+        } else if key == "tenant_key" {
+            sender.tenant_key = Span::name(outer, value);
+        }
+    }
+    Ok(sender)
+}
+
+fn read_ids(outer: &str, reader: &mut Reader<'_>) -> Result<(Span, Span, Span), json::Error> {
+    let (mut open_id, mut union_id, mut user_id) = Default::default();
+    if reader.enter_object()? {
+        while let Some(key) = reader.next_key()? {
+            let span = Span::name(outer, reader.value()?);
+            if key == "open_id" {
+                open_id = span;
+            } else if key == "union_id" {
+                union_id = span;
+            } else if key == "user_id" {
+                user_id = span;
+            }
+        }
+    }
+    Ok((open_id, union_id, user_id))
+}
+
+fn time(value: Value<'_>) -> Option<UnixMillis> {
+    UnixMillis::from_platform(value.as_i64()?)
+}
+
+/// The `ts` of envelope v1: seconds, possibly with a fraction.
+fn seconds(value: Value<'_>) -> Option<UnixMillis> {
+    let text = match value {
+        Value::Number(number) => number.raw(),
+        Value::String(text) => text.plain()?,
+        _ => return None,
+    };
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let mut ms = UnixMillis::from_platform(whole.parse().ok()?)?.0;
+    let mut unit = 100;
+    for digit in fraction.bytes().take(3) {
+        let digit = char::from(digit).to_digit(10)?;
+        ms = ms.saturating_add(u64::from(digit).saturating_mul(unit));
+        unit /= 10;
+    }
+    Some(UnixMillis(ms))
+}

@@ -1,0 +1,252 @@
+//! Events: the envelope read once on arrival into spans, and the borrowed views on it (protocol section 11).
+//!
+//! ```text
+//! payload ── envelope::parse ─► Layout (where each field lies) ─► Event<'_> ──► Message<'_>, Sender<'_>
+//! ```
+
+mod envelope;
+
+pub use envelope::Layout;
+pub(crate) use envelope::{Malformed, parse, text};
+
+use crate::text::Short;
+use crate::time::UnixMillis;
+use crate::wire::json::{Reader, Str};
+use crate::wire::writer::TooSmall;
+
+/// Which of the platform's envelopes an event came in.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Envelope {
+    /// The old card callback: `action` and `open_message_id` at the top level (protocol section 17.6).
+    Card,
+    /// `uuid` at the top level, the type inside `event`.
+    V1,
+    /// A `header` with an `event_type`.
+    V2,
+}
+
+/// Names one delivery: what [`handle_delivered`](crate::Bot::handle_delivered) takes. It carries the hashes of the
+/// event's ids, so that even a late `Accepted` keeps a redelivery from being handed over again.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct DeliveryId {
+    pub(crate) serial: u64,
+    pub(crate) event_key: Option<u64>,
+    pub(crate) message_key: Option<u64>,
+}
+
+/// What the application made of a delivery.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Verdict {
+    /// It is safely in the application's inbox: acked at once, never delivered again.
+    Accepted,
+    /// It will never fit the application's inbox: acked, counted, reported.
+    Discarded,
+    /// There is no room: not acked, so that the platform sends it again. A callback is answered `{}` and is lost.
+    Refused,
+}
+
+/// The event at the head of the line, borrowed from the bot.
+#[derive(Clone, Copy)]
+pub struct Event<'a> {
+    pub(crate) id: DeliveryId,
+    pub(crate) json: &'a str,
+    pub(crate) spans: &'a Layout,
+    pub(crate) trace_id: &'a [u8],
+}
+
+impl<'a> Event<'a> {
+    /// A view on an event that was copied: its [`json`](Self::json), [`layout`](Self::layout) and
+    /// [`trace_id`](Self::trace_id). A layout that belongs to another text gives wrong or unknown fields, no panic.
+    pub fn view(id: DeliveryId, json: &'a str, layout: &'a Layout, trace_id: &'a str) -> Self {
+        Self { id, json, spans: layout, trace_id: trace_id.as_bytes() }
+    }
+
+    /// Where the fields lie in [`json`](Self::json): what is worth copying with it.
+    pub fn layout(&self) -> &'a Layout {
+        self.spans
+    }
+
+    /// What to answer with.
+    pub fn id(&self) -> DeliveryId {
+        self.id
+    }
+
+    /// Which envelope it came in.
+    pub fn envelope(&self) -> Envelope {
+        self.spans.envelope
+    }
+
+    /// The whole envelope as JSON text, as received.
+    pub fn json(&self) -> &'a str {
+        self.json
+    }
+
+    /// The `event` object as JSON text; the whole envelope for an old card callback. Empty when there is none.
+    pub fn body(&self) -> &'a str {
+        match self.spans.envelope {
+            Envelope::Card => self.json,
+            _ => self.spans.body.text(self.json),
+        }
+    }
+
+    /// `header.event_type` (v2) or `event.type` (v1), such as `im.message.receive_v1`.
+    pub fn event_type(&self) -> Option<Str<'a>> {
+        self.spans.event_type.str(self.json)
+    }
+
+    /// `header.event_id` (v2) or `uuid` (v1): the same in every redelivery.
+    pub fn event_id(&self) -> Option<Str<'a>> {
+        self.spans.event_id.str(self.json)
+    }
+
+    /// The customer organisation the event belongs to.
+    pub fn tenant_key(&self) -> Option<Str<'a>> {
+        self.spans.tenant_key.str(self.json)
+    }
+
+    /// When the event arose; `None` when that is unknown.
+    pub fn create_time(&self) -> Option<UnixMillis> {
+        self.spans.create_time
+    }
+
+    /// The platform's `trace_id` of this delivery, cut to 48 bytes.
+    pub fn trace_id(&self) -> Short<48> {
+        Short::from_bytes(self.trace_id)
+    }
+
+    /// Whether the platform waits for an answer (`card.action.trigger`, `url.preview.get`, old card callbacks). For
+    /// now every callback that is accepted is answered `{}`.
+    pub fn is_callback(&self) -> bool {
+        self.spans.callback
+    }
+
+    /// The chat message, for `im.message.receive_v1`.
+    pub fn message(&self) -> Option<Message<'a>> {
+        self.spans.is_message.then_some(Message { json: self.json, spans: self.spans })
+    }
+
+    /// A reader on [`body`](Self::body), for fields that have no name here.
+    pub fn reader(&self) -> Reader<'a> {
+        Reader::new(self.body())
+    }
+}
+
+impl core::fmt::Debug for Event<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        // What people write is not for logs.
+        f.debug_struct("Event")
+            .field("type", &self.event_type().map(|text| text.raw()))
+            .field("id", &self.event_id().map(|text| text.raw()))
+            .field("bytes", &self.json.len())
+            .finish()
+    }
+}
+
+/// A chat message, borrowed. Every id may be unknown (`None`): absent, `null` and `""` mean the same.
+#[derive(Clone, Copy)]
+pub struct Message<'a> {
+    json: &'a str,
+    spans: &'a Layout,
+}
+
+macro_rules! fields {
+    ($($(#[$doc:meta])* $name:ident = $($path:ident).+;)*) => {
+        $($(#[$doc])*
+        pub fn $name(&self) -> Option<Str<'a>> {
+            self.spans.$($path).+.str(self.json)
+        })*
+    };
+}
+
+impl<'a> Message<'a> {
+    fields! {
+        /// `oc_…`
+        chat_id = message.chat_id;
+        /// `p2p`, `group`, `topic_group` or a value of the future; everything but `p2p` is a group.
+        chat_type = message.chat_type;
+        /// JSON inside this JSON string: unescape it, then read it again.
+        content = message.content;
+        /// `om_…`
+        message_id = message.message_id;
+        /// `text`, `post`, `image`, …
+        message_type = message.message_type;
+        /// The message this one replies to.
+        parent_id = message.parent_id;
+        /// The first message of the reply chain; not a topic id.
+        root_id = message.root_id;
+        /// `omt_…`, the topic.
+        thread_id = message.thread_id;
+    }
+
+    /// The text of a text message: what `content` holds under `text`; `None` for messages without one. `out` is working
+    /// room too: twice the length of [`content`](Self::content) is always enough.
+    ///
+    /// # Errors
+    /// [`TooSmall`]: give a longer buffer.
+    pub fn text<'b>(&self, out: &'b mut [u8]) -> Result<Option<&'b str>, TooSmall> {
+        let Some(content) = self.content() else { return Ok(None) };
+        let len = content.unescaped_len();
+        // Content is JSON inside a JSON string: its text goes to the end of the buffer, what it says to the start.
+        let too_small = TooSmall { needed: len.saturating_mul(2) };
+        let split = out.len().checked_sub(len).ok_or(too_small)?;
+        let (room, inner) = out.split_at_mut_checked(split).ok_or(too_small)?;
+        match text_member(content.unescape(inner)?) {
+            Some(text) if text.unescaped_len() > room.len() => Err(too_small),
+            Some(text) => text.unescape(room).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// When it was written; `None` when that is unknown.
+    pub fn create_time(&self) -> Option<UnixMillis> {
+        self.spans.message.create_time
+    }
+
+    /// The `mentions` array as JSON text, empty when there is none.
+    pub fn mentions(&self) -> &'a str {
+        self.spans.message.mentions.text(self.json)
+    }
+
+    /// Who wrote it.
+    pub fn sender(&self) -> Sender<'a> {
+        Sender { json: self.json, spans: self.spans }
+    }
+}
+
+fn text_member(content: &str) -> Option<Str<'_>> {
+    let mut reader = Reader::new(content);
+    let mut found = None;
+    if reader.enter_object().ok()? {
+        while let Some(key) = reader.next_key().ok()? {
+            let value = reader.value().ok()?;
+            if key == "text" {
+                found = value.as_str();
+            }
+        }
+    }
+    reader.finish().ok()?;
+    found
+}
+
+/// Who wrote a message.
+#[derive(Clone, Copy)]
+pub struct Sender<'a> {
+    json: &'a str,
+    spans: &'a Layout,
+}
+
+impl<'a> Sender<'a> {
+    fields! {
+        /// `ou_…`, one per person and app.
+        open_id = sender.open_id;
+        /// `user`, `app` or a value of the future.
+        sender_type = sender.sender_type;
+        /// The sender's organisation.
+        tenant_key = sender.tenant_key;
+        /// `on_…`, one per person and developer.
+        union_id = sender.union_id;
+        /// One per person and organisation; needs a scope.
+        user_id = sender.user_id;
+    }
+}

@@ -1,0 +1,216 @@
+//! Memory of delivered ids (protocol section 10.2): a ring in order of arrival, indexed by hash chains that live in the
+//! same entries. Looking up and inserting cost the same however many ids are held; the oldest leave first.
+
+use crate::storage::Slots;
+use crate::time::Instant;
+
+const NONE: u32 = u32::MAX;
+/// A table on the heap starts with this many entries.
+const FIRST_SIZE: usize = 64;
+
+/// One remembered id: 32 bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct SeenEntry {
+    key: u64,
+    at: Instant,
+    /// The next entry whose key falls into the same bucket.
+    next: u32,
+    /// The first entry of the bucket that has this entry's number.
+    head: u32,
+}
+
+impl SeenEntry {
+    /// An unused entry.
+    pub const EMPTY: Self = Self { key: 0, at: Instant::ZERO, next: NONE, head: NONE };
+}
+
+impl Default for SeenEntry {
+    fn default() -> Self {
+        Self::EMPTY
+    }
+}
+
+/// The ids seen within a window, as keyed 64-bit hashes. Two ids are taken for one with a chance of 2^-64 each.
+#[derive(Debug)]
+pub struct Seen<'s> {
+    slots: Slots<'s, SeenEntry>,
+    window_ms: u64,
+    size: usize,
+    /// Where the next entry goes; the oldest stands there when the ring is full.
+    at: usize,
+    len: usize,
+}
+
+impl<'s> Seen<'s> {
+    /// An empty memory that forgets after `window_ms`, or earlier when the table is full.
+    pub fn new(slots: Slots<'s, SeenEntry>, window_ms: u64) -> Self {
+        let mut seen = Self { slots, window_ms, size: 0, at: 0, len: 0 };
+        seen.size = seen.slots.as_slice().len().min(NONE as usize);
+        for entry in seen.slots.as_mut_slice() {
+            *entry = SeenEntry::default();
+        }
+        seen
+    }
+
+    /// Whether `key` was inserted within the window before `now`.
+    pub fn contains(&self, now: Instant, key: u64) -> bool {
+        let mut next = self.bucket(key).and_then(|bucket| self.slots.get(bucket)).map_or(NONE, |entry| entry.head);
+        while let Some(entry) = self.entry(next) {
+            if entry.key == key {
+                return now.since(entry.at) <= self.window_ms;
+            }
+            next = entry.next;
+        }
+        false
+    }
+
+    /// Remembers `key`; tells whether an id still inside its window had to go for it.
+    pub fn insert(&mut self, now: Instant, key: u64) -> bool {
+        if self.len == self.size {
+            self.grow();
+        }
+        let Some(bucket) = self.bucket(key) else {
+            return true;
+        };
+        let mut evicted = false;
+        if self.len == self.size {
+            evicted = self.unlink(self.at).is_some_and(|old| now.since(old.at) <= self.window_ms);
+        } else {
+            self.len = self.len.saturating_add(1);
+        }
+        let index = self.at;
+        let head = self.slots.get(bucket).map_or(NONE, |entry| entry.head);
+        if let Some(entry) = self.slots.get_mut(index) {
+            entry.key = key;
+            entry.at = now;
+            entry.next = head;
+        }
+        if let Some(entry) = self.slots.get_mut(bucket) {
+            entry.head = u32::try_from(index).unwrap_or(NONE);
+        }
+        self.at = self.at.saturating_add(1).checked_rem(self.size).unwrap_or_default();
+        evicted
+    }
+
+    fn entry(&self, index: u32) -> Option<&SeenEntry> {
+        if index == NONE { None } else { self.slots.get(usize::try_from(index).ok()?) }
+    }
+
+    fn bucket(&self, key: u64) -> Option<usize> {
+        let size = u64::try_from(self.size).ok()?;
+        usize::try_from(key.checked_rem(size)?).ok()
+    }
+
+    /// Takes entry `index` out of its chain.
+    fn unlink(&mut self, index: usize) -> Option<SeenEntry> {
+        let old = *self.slots.get(index)?;
+        let bucket = self.bucket(old.key)?;
+        let wanted = u32::try_from(index).ok()?;
+        let head = self.slots.get_mut(bucket)?;
+        if head.head == wanted {
+            head.head = old.next;
+            return Some(old);
+        }
+        let mut at = head.head;
+        while let Some(entry) = self.slots.get_mut(usize::try_from(at).ok()?) {
+            if entry.next == wanted {
+                entry.next = old.next;
+                return Some(old);
+            }
+            at = entry.next;
+        }
+        None
+    }
+
+    fn grow(&mut self) {
+        let wanted = self.size.saturating_mul(2).max(FIRST_SIZE).min(self.slots.cap()).min(NONE as usize);
+        if wanted <= self.size || !self.slots.ensure(wanted) {
+            return;
+        }
+        // Oldest first, so that the ring goes on behind the newest.
+        if let Some(ring) = self.slots.as_mut_slice().get_mut(..self.size) {
+            ring.rotate_left(self.at);
+        }
+        self.at = self.size;
+        self.size = wanted;
+        for entry in self.slots.as_mut_slice() {
+            entry.head = NONE;
+            entry.next = NONE;
+        }
+        for index in 0..self.len {
+            let Some(bucket) = self.slots.get(index).and_then(|entry| self.bucket(entry.key)) else { continue };
+            let head = self.slots.get(bucket).map_or(NONE, |entry| entry.head);
+            if let Some(entry) = self.slots.get_mut(index) {
+                entry.next = head;
+            }
+            if let Some(entry) = self.slots.get_mut(bucket) {
+                entry.head = u32::try_from(index).unwrap_or(NONE);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Seen, SeenEntry};
+    use crate::storage::Slots;
+    use crate::time::Instant;
+
+    fn key(n: u64) -> u64 {
+        n.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
+
+    fn at(ms: u64) -> Instant {
+        Instant::from_millis(ms)
+    }
+
+    #[test]
+    fn a_redelivery_within_the_window_is_a_duplicate_and_after_it_is_not() {
+        let mut entries = [SeenEntry::default(); 8];
+        let mut seen = Seen::new(Slots::fixed(&mut entries), 1000);
+        assert!(!seen.contains(at(0), 5));
+        assert!(!seen.insert(at(0), 5));
+        assert!(seen.contains(at(1000), 5));
+        assert!(!seen.contains(at(1001), 5));
+    }
+
+    #[test]
+    fn a_full_table_forgets_the_oldest_and_says_so() {
+        let mut entries = [SeenEntry::default(); 16];
+        let mut seen = Seen::new(Slots::fixed(&mut entries), 1000);
+        for n in 0..1000 {
+            assert_eq!(seen.insert(at(n), key(n)), n >= 16, "{n}");
+            for old in 0..=n {
+                assert_eq!(seen.contains(at(n), key(old)), n < old + 16, "{old} after {n}");
+            }
+        }
+    }
+
+    #[test]
+    fn ids_that_fall_into_one_bucket_are_all_remembered() {
+        let mut entries = [SeenEntry::default(); 8];
+        let mut seen = Seen::new(Slots::fixed(&mut entries), 1000);
+        for n in 0..100 {
+            seen.insert(at(n), n * 8);
+            assert!((n.saturating_sub(7)..=n).all(|old| seen.contains(at(n), old * 8)));
+        }
+    }
+
+    #[cfg(feature = "alloc")]
+    #[test]
+    fn a_growing_table_loses_nothing_while_it_grows() {
+        let mut seen = Seen::new(Slots::growable(1000), 100_000);
+        for n in 0..1500 {
+            assert_eq!(seen.insert(at(n), key(n)), n >= 1000, "{n}");
+            let first = (n + 1).saturating_sub(1000);
+            assert!((first..=n).step_by(7).all(|old| seen.contains(at(n), key(old))), "{n}");
+        }
+    }
+
+    #[test]
+    fn no_table_at_all_remembers_nothing_and_breaks_nothing() {
+        let mut seen = Seen::new(Slots::fixed(&mut []), 1000);
+        assert!(seen.insert(at(0), 1));
+        assert!(!seen.contains(at(0), 1));
+    }
+}

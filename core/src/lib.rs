@@ -1,0 +1,47 @@
+#![no_std]
+#![doc = include_str!("lib.md")]
+#![deny(
+    clippy::arithmetic_side_effects, // sums of peer numbers saturate or are checked, also on 32 bits
+    clippy::indexing_slicing,        // a position that comes from a peer is asked for, never trusted
+)]
+#![cfg_attr(
+    test,
+    allow(clippy::arithmetic_side_effects, clippy::indexing_slicing, clippy::unwrap_used, reason = "tests may panic")
+)]
+
+#[cfg(feature = "alloc")]
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+mod api;
+mod bot;
+mod buffers;
+pub mod config;
+mod event;
+pub mod fault;
+mod gate;
+mod lane;
+pub mod link;
+mod notice;
+mod pipe;
+mod rng;
+mod shared;
+mod storage;
+mod text;
+mod time;
+pub mod wire;
+
+pub use api::{Call, CallId, CallSlot, Completion, HttpLane, ReceiveIdType, Sent};
+pub use bot::{Bot, State};
+pub use buffers::{Buffers, Tables};
+pub use config::{Config, Domain, OnFatal, Storage};
+pub use event::{DeliveryId, Envelope, Event, Layout, Message, Sender, Verdict};
+pub use fault::End;
+pub use gate::{Seen, SeenEntry};
+pub use lane::{Attempt, Closed, Lane, Target, Wish};
+pub use notice::{Notice, Report, Stats};
+pub use rng::Seed;
+pub use storage::{Region, Slots};
+pub use text::Short;
+pub use time::{Deadline, Instant, UnixMillis, Why};

@@ -1,0 +1,216 @@
+//! What a whole message is, and what it asks for (protocol sections 5 to 8.3).
+
+use core::ops::Range;
+
+use super::labels::Labels;
+use super::parts::{Insert, MAX_PARTS, Part};
+use super::session::{Answer, Offered, Place, Reaction, STRIKES, Session};
+use crate::event::{self, DeliveryId};
+use crate::fault::DropReason;
+use crate::notice::{Report, count};
+use crate::time::Instant;
+use crate::wire::frame::Frame;
+use crate::wire::json::Str;
+
+impl Session<'_> {
+    /// Takes a whole binary message.
+    pub fn handle_message(&mut self, now: Instant, message: &[u8], report: &mut Report<'_>) -> Reaction {
+        let Ok(frame) = Frame::decode(message) else {
+            self.strikes = self.strikes.saturating_add(1);
+            count(&mut report.stats.undecodable);
+            report.dropped(DropReason::Undecodable, message.len(), None);
+            return if self.strikes >= STRIKES { Reaction::Broken } else { Reaction::Nothing };
+        };
+        self.strikes = 0;
+        if frame.missing.count() > 0 {
+            count(&mut report.stats.frames_incomplete);
+        }
+        match frame.method {
+            0 => {
+                self.control(now, &frame, report);
+                Reaction::Nothing
+            }
+            1 => {
+                let reaction = self.data(now, message, &frame, report);
+                self.report_lost(report);
+                reaction
+            }
+            _ => {
+                count(&mut report.stats.ignored);
+                Reaction::Nothing
+            }
+        }
+    }
+
+    /// Takes the first bytes of a message of `len` bytes whose rest did not fit (protocol section 7.4).
+    pub fn handle_head(&mut self, now: Instant, head: &[u8], len: u64, report: &mut Report<'_>) -> Reaction {
+        let len = usize::try_from(len).unwrap_or(usize::MAX);
+        let Ok(Some(frame)) = Frame::decode_head(head) else {
+            report.dropped(DropReason::TooBig, len, None);
+            return Reaction::Nothing;
+        };
+        let labels = Labels::of(&frame);
+        if frame.method != 1 || !labels.is_event() {
+            count(&mut report.stats.ignored);
+            return Reaction::Nothing;
+        }
+        let split = labels.sum.and_then(Result::ok).is_some_and(|sum| sum > 1);
+        if let (true, Some(message_id)) = (split, labels.message_id) {
+            let id = self.hash(b's', message_id.iter().copied());
+            if self.parts.is_finished(now, id) {
+                count(&mut report.stats.parts_repeated);
+                return Reaction::Ack(Answer::Received);
+            }
+            self.parts.forget(id);
+            self.parts.finish(now, id);
+        }
+        report.dropped(DropReason::TooBig, len, labels.trace_id);
+        Reaction::Ack(Answer::Received)
+    }
+
+    fn control(&mut self, now: Instant, frame: &Frame<'_>, report: &mut Report<'_>) {
+        if frame.header("type") != Some(b"pong".as_slice()) {
+            count(&mut report.stats.ignored);
+            return;
+        }
+        count(&mut report.stats.pongs);
+        let payload = frame.payload.unwrap_or_default();
+        if !payload.is_empty() && self.config.merge_payload(payload).is_err() {
+            count(&mut report.stats.pongs_malformed);
+        }
+        // The idle limit follows the interval: with the old one a longer interval would look like silence.
+        self.liveness.inbound(now, &self.config);
+    }
+
+    fn data(&mut self, now: Instant, message: &[u8], frame: &Frame<'_>, report: &mut Report<'_>) -> Reaction {
+        let labels = Labels::of(frame);
+        if labels.repeated {
+            count(&mut report.stats.headers_repeated);
+        }
+        let payload = frame.payload.unwrap_or_default();
+        let drop = |report: &mut Report<'_>, reason| report.dropped(reason, payload.len(), labels.trace_id);
+        if !labels.is_event() {
+            drop(report, DropReason::Unknown);
+            return Reaction::Nothing;
+        }
+        if !matches!(frame.payload_encoding, None | Some(b"" | b"none" | b"identity")) {
+            drop(report, DropReason::UnsupportedEncoding);
+            return Reaction::Ack(Answer::Received);
+        }
+        let sum = match labels.sum {
+            None => 1,
+            Some(Ok(sum)) => sum,
+            Some(Err(_)) => {
+                drop(report, DropReason::Malformed);
+                return Reaction::Ack(Answer::Received);
+            }
+        };
+        if sum <= 1 {
+            let range = frame.payload_range().unwrap_or_default();
+            return self.payload(now, message, Place::Message(range), &labels, None, report);
+        }
+        let (Some(message_id), Some(Ok(seq))) = (labels.message_id, labels.seq) else {
+            drop(report, DropReason::Malformed);
+            return Reaction::Ack(Answer::Received);
+        };
+        let id = self.hash(b's', message_id.iter().copied());
+        if self.parts.is_finished(now, id) {
+            count(&mut report.stats.parts_repeated);
+            return Reaction::Ack(Answer::Received);
+        }
+        // Beyond the bound one number is as good as another.
+        let sum = u32::try_from(sum).unwrap_or(MAX_PARTS.saturating_add(1));
+        let digest = self.hash(b'd', payload.iter().copied()) as u32;
+        match self.parts.insert(now, Part { id, sum, seq, digest, bytes: payload }) {
+            Insert::Complete => self.payload(now, message, Place::Assembled, &labels, Some(id), report),
+            Insert::Kept => Reaction::Nothing,
+            Insert::Rejected => {
+                drop(report, DropReason::Part);
+                Reaction::Nothing
+            }
+            Insert::Repeated { differs } => {
+                count(&mut report.stats.parts_repeated);
+                if differs {
+                    count(&mut report.stats.parts_differing);
+                }
+                Reaction::Nothing
+            }
+            Insert::TooBig => {
+                drop(report, DropReason::TooBig);
+                self.parts.finish(now, id);
+                Reaction::Ack(Answer::Received)
+            }
+        }
+    }
+
+    /// A whole payload: what it is, and whether the application may see it.
+    fn payload(
+        &mut self,
+        now: Instant,
+        message: &[u8],
+        place: Place,
+        labels: &Labels<'_>,
+        split: Option<u64>,
+        report: &mut Report<'_>,
+    ) -> Reaction {
+        let payload = match &place {
+            Place::Assembled => self.parts.assembled(),
+            Place::Message(range) => message.get(range.clone()).unwrap_or_default(),
+        };
+        let len = payload.len();
+        let (verdict, callback) = match event::parse(payload) {
+            Err(event::Malformed) => (Err(DropReason::Malformed), false),
+            Ok((json, spans)) => {
+                let key = |kind, text: Option<Str<'_>>| text.and_then(|text| self.id_key(kind, text));
+                let event_key = key(b'e', spans.event_id.str(json));
+                let message_key = spans.is_message.then(|| key(b'm', spans.message.message_id.str(json))).flatten();
+                let id = DeliveryId { serial: self.serial.saturating_add(1), event_key, message_key };
+                let foreign = key(b'a', spans.app_id.str(json)).is_some_and(|app| app != self.app);
+                let known = [event_key, message_key].into_iter().flatten().any(|key| self.seen.contains(now, key));
+                let callback = spans.callback;
+                let verdict = if foreign {
+                    Err(DropReason::OtherApp)
+                } else if known {
+                    Err(DropReason::Duplicate)
+                } else if !self.accepting || (self.stalled && self.room == 0) {
+                    Err(DropReason::InboxFull)
+                } else {
+                    Ok((id, spans))
+                };
+                (verdict, callback)
+            }
+        };
+        match verdict {
+            Ok((id, spans)) => {
+                self.serial = id.serial;
+                let trace_id = labels.trace_id.and_then(|text| range_of(message, text)).unwrap_or_default();
+                self.offered = Some(Offered { id, spans, place, trace_id, split, arrived: now, decide_by: None });
+                Reaction::Offer
+            }
+            Err(DropReason::InboxFull) => {
+                self.parts.release();
+                report.dropped(DropReason::InboxFull, len, labels.trace_id);
+                if callback {
+                    count(&mut report.stats.callbacks_lost);
+                    return Reaction::Ack(Answer::EmptyObject);
+                }
+                Reaction::Nothing
+            }
+            Err(reason) => {
+                self.parts.release();
+                if let Some(id) = split {
+                    self.parts.finish(now, id);
+                }
+                report.dropped(reason, len, labels.trace_id);
+                Reaction::Ack(Answer::to(callback))
+            }
+        }
+    }
+}
+
+/// Where `inner` lies in `outer`.
+fn range_of(outer: &[u8], inner: &[u8]) -> Option<Range<usize>> {
+    let start = inner.as_ptr().addr().checked_sub(outer.as_ptr().addr())?;
+    let end = start.checked_add(inner.len())?;
+    (end <= outer.len()).then_some(start..end)
+}

@@ -1,0 +1,302 @@
+//! The long connection (protocol sections 2 to 9).
+//!
+//! ```text
+//!            ┌────────────────── brake passed ─────────────────┐
+//!  Waiting ──┴─► Discovering ─► Connecting ─► Upgrading ─► Open ─► Closing ─► Waiting
+//!     ▲              │               │            │          │                   or the end
+//!     └──── fault ───┴───────────────┴────────────┴──────────┘
+//! ```
+//! `verdict` says what an outcome means, `retry` how long to wait, `intake` makes messages of bytes, `session` events
+//! of messages; this file moves between the phases and owns the bytes.
+
+mod blocks;
+pub(crate) mod client_config;
+mod ending;
+mod incoming;
+pub(crate) mod intake;
+mod labels;
+mod liveness;
+mod open;
+mod parts;
+pub(crate) mod retry;
+mod session;
+mod socket_url;
+mod upgrade;
+pub(crate) mod verdict;
+
+use crate::event::{DeliveryId, Event, Verdict};
+use crate::fault::{Fatal, LinkFault};
+use crate::lane::{Attempt, Closed, Target};
+use crate::pipe::Pipe;
+use crate::shared::Shared;
+use crate::storage::Region;
+use crate::time::{Earliest, Instant, Why};
+use crate::wire::http::HeadScan;
+use intake::Intake;
+use retry::Retry;
+use verdict::Outcome;
+
+pub use client_config::ClientConfig;
+pub use liveness::Tick;
+pub use parts::{FinishedId, MAX_PARTS, PartSet};
+pub use session::{Answer, Reaction, Session, SessionRules, SessionStorage};
+pub(crate) use socket_url::SocketUrl;
+
+/// From the wish for a stream to the answered upgrade.
+const UPGRADE_MS: u64 = 15_000;
+/// Refused authentications in a row before a person is told.
+const AUTH_REFUSALS: u8 = 3;
+
+/// Where the long connection stands.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Phase {
+    Waiting { until: Instant },
+    Discovering,
+    Connecting { by: Instant },
+    Upgrading { by: Instant, nonce: [u8; 16] },
+    Open,
+    Closing { by: Instant, then: Then },
+    Ended,
+}
+
+/// What follows the close handshake.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Then {
+    /// The bot is done.
+    End,
+    /// The peer closed: when it has hung up, or time is up, dial again.
+    Redial(LinkFault),
+    /// The peer broke the protocol: drop it as soon as the close frame is out.
+    Drop(LinkFault),
+}
+
+/// What the message at the head of the line waits for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Owed {
+    Nothing,
+    /// Room for this ack.
+    Ack(Answer),
+    /// Room for the ack of an event, or its verdict.
+    Event,
+}
+
+#[derive(Debug)]
+pub(crate) struct Link<'s> {
+    phase: Phase,
+    pub(crate) session: Session<'s>,
+    intake: Intake<'s>,
+    output: Pipe<'s>,
+    pub(crate) url: SocketUrl<'s>,
+    attempt: Attempt,
+    retry: Retry,
+    failures: u32,
+    auth_refusals: u8,
+    /// The platform has said something on this connection.
+    answered: bool,
+    scan: HeadScan,
+    interim: u8,
+    owed: Owed,
+    /// Bytes of the output kept free for the ack of the event that was shown.
+    reserved: usize,
+    /// The newest ws ping that is not answered yet.
+    pong: Option<([u8; 125], usize)>,
+    fatal: Option<Fatal>,
+}
+
+impl<'s> Link<'s> {
+    pub(crate) fn new(session: Session<'s>, input: Region<'s>, output: Region<'s>, url: Region<'s>) -> Self {
+        Self {
+            phase: Phase::Waiting { until: Instant::ZERO },
+            session,
+            intake: Intake::new(input),
+            output: Pipe::new(output),
+            url: SocketUrl::new(url),
+            attempt: Attempt::default(),
+            retry: Retry::default(),
+            failures: 0,
+            auth_refusals: 0,
+            answered: false,
+            scan: HeadScan::default(),
+            interim: 0,
+            owed: Owed::Nothing,
+            reserved: 0,
+            pong: None,
+            fatal: None,
+        }
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// Attempts that failed since the platform last answered.
+    pub(crate) fn failures(&self) -> u32 {
+        self.failures
+    }
+
+    pub(crate) fn auth_rejected(&self) -> bool {
+        self.auth_refusals >= AUTH_REFUSALS
+    }
+
+    pub(crate) fn take_fatal(&mut self) -> Option<Fatal> {
+        self.fatal.take()
+    }
+
+    // ---- wishes ----
+
+    pub(crate) fn target(&self) -> Option<Target<'_>> {
+        let up = matches!(
+            self.phase,
+            Phase::Connecting { .. } | Phase::Upgrading { .. } | Phase::Open | Phase::Closing { .. }
+        );
+        let url = self.url.get().filter(|_| up)?;
+        Some(Target { attempt: self.attempt, host: url.host, port: url.port, tls: url.scheme.tls() })
+    }
+
+    pub(crate) fn room(&self) -> usize {
+        match self.phase {
+            Phase::Upgrading { .. } | Phase::Open | Phase::Closing { .. } => self.intake.room(),
+            _ => 0,
+        }
+    }
+
+    pub(crate) fn output(&self) -> &[u8] {
+        match self.phase {
+            Phase::Upgrading { .. } | Phase::Open | Phase::Closing { .. } => self.output.peek(),
+            _ => &[],
+        }
+    }
+
+    pub(crate) fn event(&self) -> Option<Event<'_>> {
+        self.session.event(self.intake.message())
+    }
+
+    pub(crate) fn deadlines(&self, earliest: &mut Earliest) {
+        match self.phase {
+            Phase::Waiting { until } => earliest.add(until, Why::Brake),
+            Phase::Connecting { by } => earliest.add(by, Why::Connect),
+            Phase::Upgrading { by, .. } => earliest.add(by, Why::Upgrade),
+            Phase::Open => self.session.deadlines(earliest),
+            Phase::Closing { by, .. } => earliest.add(by, Why::Closing),
+            // The exchange has its own deadline.
+            Phase::Discovering | Phase::Ended => {}
+        }
+    }
+
+    // ---- facts ----
+
+    pub(crate) fn handle_opened(&mut self, attempt: Attempt, shared: &mut Shared<'_>) {
+        let Phase::Connecting { by } = self.phase else { return };
+        if attempt != self.attempt {
+            return;
+        }
+        let nonce = shared.rng.bytes();
+        self.phase = Phase::Upgrading { by, nonce };
+        if !self.write_upgrade(nonce, shared) {
+            // Long beyond anything the platform sends: the storage for the URL is larger than the output.
+            self.lost(shared, LinkFault::DiscoveryUrl(crate::fault::UrlFault::Long).into());
+        }
+    }
+
+    pub(crate) fn handle_closed(&mut self, attempt: Attempt, why: Closed, shared: &mut Shared<'_>) {
+        if attempt != self.attempt {
+            return;
+        }
+        match self.phase {
+            Phase::Connecting { .. } | Phase::Upgrading { .. } => self.lost(shared, LinkFault::Dial(why).into()),
+            Phase::Open => self.lost(shared, LinkFault::Closed(1006).into()),
+            Phase::Closing { then, .. } => self.closed(then, shared),
+            Phase::Waiting { .. } | Phase::Discovering | Phase::Ended => {}
+        }
+    }
+
+    pub(crate) fn handle_received(&mut self, attempt: Attempt, bytes: &[u8], shared: &mut Shared<'_>) {
+        let reading = matches!(self.phase, Phase::Upgrading { .. } | Phase::Open | Phase::Closing { .. });
+        if attempt != self.attempt || !reading {
+            return;
+        }
+        if bytes.len() > self.intake.room() || !self.intake.push(bytes) {
+            match self.phase {
+                // Said goodbye already: what follows is decided, and it may be the end.
+                Phase::Closing { then, .. } => self.closed(then, shared),
+                _ => self.lost(shared, LinkFault::Overrun.into()),
+            }
+            return;
+        }
+        if let Phase::Upgrading { nonce, .. } = self.phase {
+            self.read_upgrade(nonce, shared);
+        }
+        self.pump(shared);
+    }
+
+    pub(crate) fn handle_transmitted(&mut self, attempt: Attempt, n: usize, shared: &mut Shared<'_>) {
+        if attempt != self.attempt || self.target().is_none() {
+            return;
+        }
+        self.output.discard(n);
+        if let Phase::Closing { then: then @ Then::Drop(_), .. } = self.phase
+            && self.output.is_empty()
+        {
+            self.closed(then, shared);
+            return;
+        }
+        self.pump(shared);
+    }
+
+    pub(crate) fn handle_delivered(&mut self, id: DeliveryId, verdict: Verdict, shared: &mut Shared<'_>) {
+        let arrived = self.session.arrived();
+        if let Some(answer) = self.session.handle_delivered(shared.now, id, verdict, &mut shared.report) {
+            self.resolve(answer, arrived, shared);
+            self.pump(shared);
+        }
+    }
+
+    pub(crate) fn handle_timeout(&mut self, shared: &mut Shared<'_>) {
+        let now = shared.now;
+        match self.phase {
+            Phase::Waiting { until } if until <= now => self.phase = Phase::Discovering,
+            Phase::Connecting { by } if by <= now => self.lost(shared, LinkFault::TimedOut(Why::Connect).into()),
+            Phase::Upgrading { by, .. } if by <= now => self.lost(shared, LinkFault::TimedOut(Why::Upgrade).into()),
+            Phase::Closing { by, then } if by <= now => self.closed(then, shared),
+            Phase::Open => self.tick(shared),
+            _ => {}
+        }
+    }
+
+    /// The discovery exchange is over.
+    pub(crate) fn handle_discovered(&mut self, result: Result<(), Outcome>, shared: &mut Shared<'_>) {
+        if self.phase != Phase::Discovering {
+            return;
+        }
+        match result {
+            Ok(()) => {
+                self.attempt.next();
+                self.intake.reset();
+                self.output.clear();
+                self.phase = Phase::Connecting { by: shared.now.after(UPGRADE_MS) };
+            }
+            Err(outcome) => self.failed(outcome, shared),
+        }
+    }
+
+    /// Starts the close handshake, or ends at once where there is nothing to close.
+    pub(crate) fn close(&mut self, shared: &mut Shared<'_>) {
+        self.session.stop_accepting();
+        match self.phase {
+            Phase::Open => self.start_closing(1000, Then::End, shared),
+            Phase::Closing { by, .. } => self.phase = Phase::Closing { by, then: Then::End },
+            Phase::Ended => {}
+            _ => self.end(shared),
+        }
+    }
+
+    /// Everything that is owed is written.
+    pub(crate) fn is_flushed(&self) -> bool {
+        self.phase != Phase::Open || (self.output.is_empty() && self.pong.is_none() && !self.session.is_shown())
+    }
+
+    pub(crate) fn end(&mut self, shared: &mut Shared<'_>) {
+        self.phase = Phase::Ended;
+        self.release(shared);
+    }
+}

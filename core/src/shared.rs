@@ -1,0 +1,113 @@
+//! What every machine of the bot needs: the time, chance, the report, and the configuration as copied at construction.
+
+use core::fmt;
+use core::ops::Range;
+
+use crate::notice::Report;
+use crate::rng::Rng;
+use crate::storage::Region;
+use crate::time::{Instant, UnixMillis};
+use crate::wire::http::Authority;
+
+/// What a fatal refusal does (protocol section 9.3, rule 6).
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum OnFatal {
+    /// The bot ends and says why.
+    #[default]
+    End,
+    /// The bot goes on at the slow pace: 30 s to 10 minutes between attempts.
+    SlowRetry,
+}
+
+/// The settings that are no text.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rules {
+    pub(crate) max_attempts: Option<u32>,
+    pub(crate) follow_reconnect_count: bool,
+    pub(crate) on_fatal: OnFatal,
+    pub(crate) unknown_code_is_fatal: bool,
+    pub(crate) allow_plaintext: bool,
+    pub(crate) call_timeout_ms: u64,
+}
+
+/// Copies of the configuration's texts, one behind the other.
+pub(crate) struct Texts<'s> {
+    region: Region<'s>,
+    len: usize,
+}
+
+/// Where a text lies in [`Texts`].
+#[derive(Clone, Debug, Default)]
+pub(crate) struct TextRef(Range<usize>);
+
+impl TextRef {
+    /// From the start of this text to the end of a later one.
+    pub(crate) fn to(&self, last: &Self) -> Self {
+        Self(self.0.start..last.0.end)
+    }
+}
+
+impl<'s> Texts<'s> {
+    pub(crate) fn new(region: Region<'s>) -> Self {
+        Self { region, len: 0 }
+    }
+
+    pub(crate) fn add(&mut self, text: &str) -> Option<TextRef> {
+        let end = self.len.checked_add(text.len())?;
+        if !self.region.ensure(end) {
+            return None;
+        }
+        self.region.bytes_mut().get_mut(self.len..end)?.copy_from_slice(text.as_bytes());
+        let range = self.len..end;
+        self.len = end;
+        Some(TextRef(range))
+    }
+
+    pub(crate) fn get(&self, at: &TextRef) -> &str {
+        core::str::from_utf8(self.region.slice(at.0.start, at.0.end)).unwrap_or_default()
+    }
+}
+
+/// The app and where it lives.
+pub(crate) struct Account<'s> {
+    pub(crate) texts: Texts<'s>,
+    pub(crate) app_id: TextRef,
+    pub(crate) app_secret: TextRef,
+    pub(crate) user_agent: TextRef,
+    pub(crate) host: TextRef,
+    pub(crate) port: u16,
+    pub(crate) tls: bool,
+    /// Path in front of every path, for platforms behind a gateway; usually empty.
+    pub(crate) prefix: TextRef,
+}
+
+impl fmt::Debug for Account<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Account")
+            .field("app_id", &self.texts.get(&self.app_id))
+            .field("app_secret", &"[redacted]")
+            .field("host", &self.texts.get(&self.host))
+            .finish_non_exhaustive()
+    }
+}
+
+impl Account<'_> {
+    pub(crate) fn authority(&self) -> Authority<'_> {
+        Authority { host: self.texts.get(&self.host), port: self.port, tls: self.tls }
+    }
+}
+
+pub(crate) struct Shared<'s> {
+    pub(crate) now: Instant,
+    pub(crate) wall: Option<(Instant, UnixMillis)>,
+    pub(crate) rng: Rng,
+    pub(crate) report: Report<'s>,
+    pub(crate) rules: Rules,
+    pub(crate) account: Account<'s>,
+}
+
+impl Shared<'_> {
+    pub(crate) fn user_agent(&self) -> &str {
+        self.account.texts.get(&self.account.user_agent)
+    }
+}

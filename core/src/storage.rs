@@ -1,0 +1,204 @@
+//! Memory that belongs to the caller: bytes in a [`Region`], tables in [`Slots`].
+//!
+//! Everything is sized at construction, nothing from the wire. On a board both are slices (`fixed`); with feature
+//! `alloc` they may grow to a cap (`growable`), so that a thousand idle bots on a host hold little.
+
+#[cfg(feature = "alloc")]
+use alloc::vec::Vec;
+
+/// Bytes given to the bot for one purpose.
+pub struct Region<'s>(Bytes<'s>);
+
+enum Bytes<'s> {
+    Fixed(&'s mut [u8]),
+    #[cfg(feature = "alloc")]
+    Growable {
+        bytes: Vec<u8>,
+        cap: usize,
+    },
+}
+
+impl<'s> Region<'s> {
+    /// A region of exactly these bytes.
+    pub fn fixed(bytes: &'s mut [u8]) -> Self {
+        Self(Bytes::Fixed(bytes))
+    }
+
+    /// A region that starts empty and grows on the heap to at most `cap` bytes.
+    #[cfg(feature = "alloc")]
+    pub fn growable(cap: usize) -> Self {
+        Self(Bytes::Growable { bytes: Vec::new(), cap })
+    }
+
+    /// The most bytes this region can hold.
+    pub fn cap(&self) -> usize {
+        match &self.0 {
+            Bytes::Fixed(bytes) => bytes.len(),
+            #[cfg(feature = "alloc")]
+            Bytes::Growable { cap, .. } => *cap,
+        }
+    }
+
+    /// Makes `bytes()` at least `len` long; `false` when that is beyond the cap.
+    pub(crate) fn ensure(&mut self, len: usize) -> bool {
+        match &mut self.0 {
+            Bytes::Fixed(bytes) => len <= bytes.len(),
+            #[cfg(feature = "alloc")]
+            Bytes::Growable { bytes, cap } => {
+                if len > bytes.len() && len <= *cap {
+                    // Doubling keeps the copying linear.
+                    bytes.resize(len.max(256).next_power_of_two().min(*cap), 0);
+                }
+                len <= bytes.len()
+            }
+        }
+    }
+
+    /// Gives memory beyond `retained` bytes back; only for a region whose contents are no longer needed.
+    #[cfg_attr(not(feature = "alloc"), allow(unused_variables, reason = "only the heap can take memory back"))]
+    pub(crate) fn relax(&mut self, retained: usize) {
+        match &mut self.0 {
+            Bytes::Fixed(_) => {}
+            #[cfg(feature = "alloc")]
+            Bytes::Growable { bytes, .. } => {
+                if bytes.len() > retained {
+                    bytes.truncate(retained);
+                    bytes.shrink_to_fit();
+                }
+            }
+        }
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        match &self.0 {
+            Bytes::Fixed(bytes) => bytes,
+            #[cfg(feature = "alloc")]
+            Bytes::Growable { bytes, .. } => bytes,
+        }
+    }
+
+    pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
+        match &mut self.0 {
+            Bytes::Fixed(bytes) => bytes,
+            #[cfg(feature = "alloc")]
+            Bytes::Growable { bytes, .. } => bytes,
+        }
+    }
+
+    /// The bytes `start..end`, empty when that lies outside.
+    pub(crate) fn slice(&self, start: usize, end: usize) -> &[u8] {
+        self.bytes().get(start..end).unwrap_or_default()
+    }
+
+    /// Moves the bytes `start..end` down to `to`; `to` is at most `start`.
+    pub(crate) fn move_down(&mut self, start: usize, end: usize, to: usize) {
+        let bytes = self.bytes_mut();
+        if to < start && start <= end && end <= bytes.len() {
+            bytes.copy_within(start..end, to);
+        }
+    }
+}
+
+impl core::fmt::Debug for Region<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        // The contents may be a secret.
+        write!(f, "Region({} bytes)", self.cap())
+    }
+}
+
+/// A table given to the bot, of entries it fills itself.
+pub struct Slots<'s, T>(Entries<'s, T>);
+
+enum Entries<'s, T> {
+    Fixed(&'s mut [T]),
+    #[cfg(feature = "alloc")]
+    Growable {
+        entries: Vec<T>,
+        cap: usize,
+        make: fn() -> T,
+    },
+}
+
+impl<'s, T> Slots<'s, T> {
+    /// A table of exactly these entries.
+    pub fn fixed(entries: &'s mut [T]) -> Self {
+        Self(Entries::Fixed(entries))
+    }
+
+    /// A table that starts empty and grows on the heap to at most `cap` entries, each made by `make`.
+    #[cfg(feature = "alloc")]
+    pub fn growable_with(cap: usize, make: fn() -> T) -> Self {
+        Self(Entries::Growable { entries: Vec::new(), cap, make })
+    }
+
+    /// A table that starts empty and grows on the heap to at most `cap` entries.
+    #[cfg(feature = "alloc")]
+    pub fn growable(cap: usize) -> Self
+    where
+        T: Default,
+    {
+        Self::growable_with(cap, T::default)
+    }
+
+    /// The most entries this table can hold.
+    pub fn cap(&self) -> usize {
+        match &self.0 {
+            Entries::Fixed(entries) => entries.len(),
+            #[cfg(feature = "alloc")]
+            Entries::Growable { cap, .. } => *cap,
+        }
+    }
+
+    /// Makes the table at least `len` entries long; `false` when that is beyond the cap.
+    pub(crate) fn ensure(&mut self, len: usize) -> bool {
+        match &mut self.0 {
+            Entries::Fixed(entries) => len <= entries.len(),
+            #[cfg(feature = "alloc")]
+            Entries::Growable { entries, cap, make } => {
+                if len > entries.len() && len <= *cap {
+                    entries.resize_with(len, *make);
+                }
+                len <= entries.len()
+            }
+        }
+    }
+
+    pub(crate) fn as_slice(&self) -> &[T] {
+        match &self.0 {
+            Entries::Fixed(entries) => entries,
+            #[cfg(feature = "alloc")]
+            Entries::Growable { entries, .. } => entries,
+        }
+    }
+
+    pub(crate) fn as_mut_slice(&mut self) -> &mut [T] {
+        match &mut self.0 {
+            Entries::Fixed(entries) => entries,
+            #[cfg(feature = "alloc")]
+            Entries::Growable { entries, .. } => entries,
+        }
+    }
+
+    pub(crate) fn get(&self, index: usize) -> Option<&T> {
+        self.as_slice().get(index)
+    }
+
+    pub(crate) fn get_mut(&mut self, index: usize) -> Option<&mut T> {
+        self.as_mut_slice().get_mut(index)
+    }
+
+    /// The first entry that `free` accepts; grows the table by one when none does.
+    pub(crate) fn find_free(&mut self, free: impl Fn(&T) -> bool) -> Option<usize> {
+        if let Some(index) = self.as_slice().iter().position(free) {
+            return Some(index);
+        }
+        let index = self.as_slice().len();
+        self.ensure(index.saturating_add(1)).then_some(index)
+    }
+}
+
+impl<T> core::fmt::Debug for Slots<'_, T> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Slots({} entries)", self.cap())
+    }
+}
