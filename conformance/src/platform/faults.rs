@@ -1,0 +1,291 @@
+//! Switches that make the platform misbehave, each while it is on or for a number of times.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Everything the platform can do wrong. The default is a platform that does nothing wrong.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Faults {
+    /// The answer to discovery.
+    pub discovery: Option<Switch<DiscoveryFault>>,
+    /// The URL that discovery answers with.
+    pub url: Option<Switch<UrlFault>>,
+    /// The answer to the WebSocket upgrade.
+    pub upgrade: Option<Switch<UpgradeFault>>,
+    /// The answer to pings.
+    pub pong: Pong,
+    /// Acknowledgements are recorded, but count as if they had never come.
+    pub ignore_acks: bool,
+    /// Answers to calls; the first switch that fits the call fires.
+    pub rest: Vec<Switch<RestFault>>,
+    /// HTTP status that goes with an invalid token: the live platform has been seen with 200, 400 and 401.
+    pub bad_token_status: u16,
+    /// New connections get an RFC 6455 ping every so many milliseconds.
+    pub ws_ping_ms: Option<u64>,
+}
+
+impl Default for Faults {
+    fn default() -> Self {
+        Self {
+            discovery: None,
+            url: None,
+            upgrade: None,
+            pong: Pong::Config,
+            ignore_acks: false,
+            rest: Vec::new(),
+            bad_token_status: 400,
+            ws_ping_ms: None,
+        }
+    }
+}
+
+/// A fault, how often it happens, and to whom.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Switch<T> {
+    /// What happens.
+    pub fault: T,
+    /// How often it still happens; `None` means always.
+    #[serde(default)]
+    pub times: Option<u32>,
+    /// Only to this app; `None` means to all.
+    #[serde(default)]
+    pub app_id: Option<String>,
+}
+
+impl<T> Switch<T> {
+    /// Happens until it is switched off.
+    pub fn always(fault: T) -> Self {
+        Self { fault, times: None, app_id: None }
+    }
+
+    /// Happens this many times.
+    pub fn times(fault: T, times: u32) -> Self {
+        Self { fault, times: Some(times), app_id: None }
+    }
+
+    /// Happens to one app only.
+    #[must_use]
+    pub fn for_app(mut self, app_id: impl Into<String>) -> Self {
+        self.app_id = Some(app_id.into());
+        self
+    }
+
+    fn fits(&self, app_id: Option<&str>) -> bool {
+        self.times != Some(0) && (self.app_id.is_none() || self.app_id.as_deref() == app_id)
+    }
+
+    fn fire(&mut self) -> &T {
+        self.times = self.times.map(|times| times.saturating_sub(1));
+        &self.fault
+    }
+}
+
+/// The fault of the first switch that is on for this app and that `wanted` takes.
+pub(super) fn fire<'a, T: Clone + 'a>(
+    switches: impl IntoIterator<Item = &'a mut Switch<T>>,
+    app_id: Option<&str>,
+    wanted: impl Fn(&T) -> bool,
+) -> Option<T> {
+    let mut fitting = switches.into_iter().filter(|switch| switch.fits(app_id) && wanted(&switch.fault));
+    fitting.next().map(|switch| switch.fire().clone())
+}
+
+/// An HTTP answer as the test wants it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// Added to the usual headers.
+    pub headers: BTreeMap<String, String>,
+    /// The whole body.
+    pub body: String,
+}
+
+impl Default for Answer {
+    fn default() -> Self {
+        Self { status: 200, headers: BTreeMap::new(), body: String::new() }
+    }
+}
+
+impl Answer {
+    /// An answer without body.
+    #[must_use]
+    pub fn status(status: u16) -> Self {
+        Self { status, ..Self::default() }
+    }
+
+    /// The JSON body `{"code":…,"msg":…}` with HTTP status 200.
+    #[must_use]
+    pub fn code(code: i64, msg: &str) -> Self {
+        Self::status(200).body(serde_json::json!({ "code": code, "msg": msg }).to_string())
+    }
+
+    /// A redirect (302).
+    #[must_use]
+    pub fn redirect(location: &str) -> Self {
+        Self::status(302).header("location", location)
+    }
+
+    /// A refusal by the platform's own headers: `Handshake-Status`, `Handshake-Msg` and `Handshake-Autherrcode`.
+    #[must_use]
+    pub fn handshake(http_status: u16, status: &str, msg: &str, auth_error: Option<&str>) -> Self {
+        let answer = Self::status(http_status).header("handshake-status", status).header("handshake-msg", msg);
+        match auth_error {
+            Some(code) => answer.header("handshake-autherrcode", code),
+            None => answer,
+        }
+    }
+
+    /// The same answer with one more header.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.headers.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// The same answer with this body.
+    #[must_use]
+    pub fn body(mut self, body: impl Into<String>) -> Self {
+        self.body = body.into();
+        self
+    }
+}
+
+/// Ways to answer an HTTP request wrongly.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HttpFault {
+    /// This answer.
+    Answer(Answer),
+    /// These bytes, then the end of the connection: an answer that need not be HTTP.
+    Bytes(String),
+    /// No answer; the connection stays open.
+    Hang,
+    /// No answer; the connection is closed.
+    Drop,
+}
+
+/// Ways to answer discovery wrongly.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DiscoveryFault {
+    /// Something else than what was asked for.
+    Http(HttpFault),
+    /// A good answer with this as its `ClientConfig`.
+    ClientConfig(Value),
+    /// `code` 0 with this as `data`.
+    Data(Value),
+}
+
+impl From<Answer> for DiscoveryFault {
+    fn from(answer: Answer) -> Self {
+        Self::Http(HttpFault::Answer(answer))
+    }
+}
+
+/// URLs a client should not use, or only with care.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UrlFault {
+    /// `http` instead of `ws`.
+    HttpScheme,
+    /// With `user:password@`.
+    Userinfo,
+    /// With `#fragment`.
+    Fragment,
+    /// Without `service_id`.
+    NoServiceId,
+    /// `service_id=`.
+    BlankServiceId,
+    /// `service_id=abc`.
+    TextServiceId,
+    /// `service_id` before all other parameters; legal, but a known SDK loses it there.
+    ServiceIdFirst,
+    /// Without `device_id`; to be tolerated.
+    NoDeviceId,
+    /// Another URL altogether.
+    Other(String),
+}
+
+/// Ways to answer the WebSocket upgrade wrongly.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UpgradeFault {
+    /// Something else than 101.
+    Http(HttpFault),
+    /// 101 with a wrong `Sec-WebSocket-Accept`.
+    WrongAccept,
+    /// 101 with this extension, whatever was offered.
+    Extension(String),
+    /// 101 and at once the end of the connection.
+    AcceptThenDrop,
+}
+
+impl From<Answer> for UpgradeFault {
+    fn from(answer: Answer) -> Self {
+        Self::Http(HttpFault::Answer(answer))
+    }
+}
+
+/// What a ping is answered with.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pong {
+    /// A pong with the whole `ClientConfig`.
+    #[default]
+    Config,
+    /// A pong without payload.
+    Empty,
+    /// A pong with this payload.
+    Payload(String),
+    /// Nothing.
+    Silent,
+}
+
+/// A wrong answer to a call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RestFault {
+    /// Which call; `None` means every one.
+    #[serde(default)]
+    pub endpoint: Option<Endpoint>,
+    /// What comes instead of the answer. The call has no effect.
+    pub fault: HttpFault,
+}
+
+impl RestFault {
+    /// This answer to this call.
+    #[must_use]
+    pub fn new(endpoint: Endpoint, answer: Answer) -> Self {
+        Self { endpoint: Some(endpoint), fault: HttpFault::Answer(answer) }
+    }
+}
+
+/// A call of the open platform.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Endpoint {
+    /// `POST /auth/v3/app_access_token/internal`
+    AppToken,
+    /// `GET /bot/v3/info`
+    BotInfo,
+    /// `GET /im/v1/messages/:id`
+    GetMessage,
+    /// `GET /im/v1/messages/:id/reactions`
+    ListReactions,
+    /// `POST /im/v1/messages/:id/reactions`
+    React,
+    /// `POST /im/v1/messages/:id/reply`
+    Reply,
+    /// `POST /im/v1/messages`
+    Send,
+    /// `POST /auth/v3/tenant_access_token/internal`
+    TenantToken,
+    /// `DELETE /im/v1/messages/:id/reactions/:reaction_id`
+    Unreact,
+}

@@ -1,0 +1,92 @@
+//! How an HTTP request ends.
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::Response;
+use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use rand::RngExt as _;
+use serde_json::{Value, json};
+
+use super::faults::{Answer, HttpFault};
+use super::socket::Seat;
+
+/// What is done about a request.
+pub(super) enum Outcome {
+    /// An answer.
+    Reply(Response<Full<Bytes>>),
+    /// An answer, after which the connection speaks WebSocket.
+    Upgrade(Response<Full<Bytes>>, Box<Seat>),
+    /// These bytes, then the end of the connection.
+    Bytes(String),
+    /// Nothing.
+    Hang,
+    /// The end of the connection.
+    Drop,
+}
+
+impl Outcome {
+    /// HTTP status of the answer; 0 if there is none.
+    pub(super) fn status(&self) -> u16 {
+        match self {
+            Self::Reply(response) | Self::Upgrade(response, _) => response.status().as_u16(),
+            Self::Bytes(_) | Self::Hang | Self::Drop => 0,
+        }
+    }
+}
+
+impl From<HttpFault> for Outcome {
+    fn from(fault: HttpFault) -> Self {
+        match fault {
+            HttpFault::Answer(answer) => answer.into(),
+            HttpFault::Bytes(bytes) => Self::Bytes(bytes),
+            HttpFault::Hang => Self::Hang,
+            HttpFault::Drop => Self::Drop,
+        }
+    }
+}
+
+impl From<Answer> for Outcome {
+    fn from(answer: Answer) -> Self {
+        let headers = answer.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        Self::Reply(response(answer.status, answer.body, headers))
+    }
+}
+
+/// A JSON answer.
+pub(super) fn json(status: u16, body: &Value) -> Outcome {
+    Outcome::Reply(response(status, body.to_string(), [("", ""); 0]))
+}
+
+/// The answer to a call that is refused.
+pub(super) fn error(status: u16, code: i64, msg: &str) -> Outcome {
+    let log_id = log_id();
+    let body = json!({ "code": code, "msg": msg, "error": { "log_id": log_id } });
+    Outcome::Reply(response(status, body.to_string(), [("x-tt-logid", log_id.as_str())]))
+}
+
+fn log_id() -> String {
+    format!("{:032x}", rand::rng().random::<u128>())
+}
+
+/// An answer with the platform's usual headers. A header that HTTP forbids is left out.
+pub(super) fn response(
+    status: u16,
+    body: String,
+    headers: impl IntoIterator<Item = (impl AsRef<str>, impl AsRef<str>)>,
+) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::from(body));
+    *response.status_mut() = hyper::StatusCode::from_u16(status).unwrap_or(hyper::StatusCode::INTERNAL_SERVER_ERROR);
+    for (name, value) in headers {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name.as_ref()), HeaderValue::try_from(value.as_ref())) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    if status >= 200 {
+        let json = HeaderValue::from_static("application/json; charset=utf-8");
+        response.headers_mut().entry(CONTENT_TYPE).or_insert(json);
+    }
+    if let Ok(log_id) = HeaderValue::try_from(log_id()) {
+        response.headers_mut().entry("x-tt-logid").or_insert(log_id);
+    }
+    response
+}

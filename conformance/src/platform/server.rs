@@ -1,0 +1,119 @@
+//! The listener: one TCP connection carries HTTP requests, and after an upgrade a WebSocket.
+
+use std::fmt;
+use std::future::{pending, poll_fn};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response};
+use hyper_util::rt::TokioIo;
+use serde_json::json;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::{TcpListener, TcpStream};
+
+use super::discovery::SOCKET_PATH;
+use super::lock;
+use super::reply::{Outcome, json};
+use super::socket::Seat;
+use super::state::Shared;
+
+/// The largest request body that is read.
+const MAX_BODY: usize = 16 * 1024 * 1024;
+
+/// What becomes of a connection after HTTP.
+enum After {
+    WebSocket(Box<Seat>),
+    Bytes(String),
+}
+
+/// Ends an HTTP connection without an answer.
+#[derive(Debug)]
+struct NoAnswer;
+
+impl fmt::Display for NoAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no answer")
+    }
+}
+
+impl std::error::Error for NoAnswer {}
+
+pub(super) async fn accept(shared: Arc<Shared>, listener: TcpListener) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => shared.spawn(serve(Arc::clone(&shared), stream)),
+            // Out of file descriptors, most likely: others have to go first.
+            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+        }
+    }
+}
+
+async fn serve(shared: Arc<Shared>, stream: TcpStream) {
+    if stream.set_nodelay(true).is_err() {
+        return;
+    }
+    let after = Mutex::new(None);
+    let service = service_fn(|request| Box::pin(answer(&shared, request, &after)));
+    let mut connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    // An error here is the client's, or NoAnswer; either way the connection is handed on or dropped.
+    let _ended = poll_fn(|context| connection.poll_without_shutdown(context)).await;
+    let parts = connection.into_parts();
+    let mut stream = parts.io.into_inner();
+    let after = lock(&after).take();
+    match after {
+        Some(After::WebSocket(seat)) => seat.serve(stream, parts.read_buf.into()).await,
+        Some(After::Bytes(bytes)) => {
+            // The client may be gone already.
+            let _ = stream.write_all(bytes.as_bytes()).await;
+        }
+        None => {}
+    }
+}
+
+async fn answer(
+    shared: &Arc<Shared>,
+    request: Request<Incoming>,
+    after: &Mutex<Option<After>>,
+) -> Result<Response<Full<Bytes>>, NoAnswer> {
+    match route(shared, request).await {
+        Outcome::Reply(response) => Ok(response),
+        Outcome::Upgrade(response, seat) => {
+            *lock(after) = Some(After::WebSocket(seat));
+            Ok(response)
+        }
+        Outcome::Bytes(bytes) => {
+            *lock(after) = Some(After::Bytes(bytes));
+            Err(NoAnswer)
+        }
+        Outcome::Hang => pending().await,
+        Outcome::Drop => Err(NoAnswer),
+    }
+}
+
+async fn route(shared: &Arc<Shared>, request: Request<Incoming>) -> Outcome {
+    let (head, body) = request.into_parts();
+    let body = match Limited::new(body, MAX_BODY).collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(error) if error.is::<http_body_util::LengthLimitError>() => {
+            return json(413, &json!({ "code": 413, "msg": "request body too large" }));
+        }
+        Err(_) => return Outcome::Drop,
+    };
+    let path = head.uri.path();
+    if path == SOCKET_PATH && head.method == Method::GET {
+        shared.upgrade(&head)
+    } else if path == "/callback/ws/endpoint" && head.method == Method::POST {
+        shared.discover(&head.headers, &body)
+    } else if let Some(path) = path.strip_prefix("/_platform/") {
+        shared.control(&head, path, &body).await
+    } else if let Some(path) = path.strip_prefix("/open-apis/") {
+        shared.call(&head, path, &body)
+    } else {
+        json(404, &json!({ "code": 404, "msg": "no such path" }))
+    }
+}
