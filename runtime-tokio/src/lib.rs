@@ -1,0 +1,17 @@
+#![doc = include_str!("lib.md")]
+
+mod client;
+pub mod connect;
+mod event;
+mod inbox;
+mod loops;
+mod monitor;
+mod report;
+mod settings;
+
+pub use client::{CallError, CallResult, Client, SentMessage, Submitted};
+pub use event::Event;
+pub use inbox::{Events, Inbox, Offer};
+pub use larkwire_core as core;
+pub use larkwire_core::{End, State, Stats};
+pub use settings::{Settings, SettingsError};
