@@ -1,0 +1,81 @@
+//! An event that owns its text in a place of fixed size, so that it can leave the bot.
+
+use larkwire_core as core_api;
+use larkwire_core::wire::json::Str;
+use larkwire_core::{DeliveryId, Layout, Short};
+
+/// A delivered event of at most `N` bytes of JSON. Its fields are read through [`view`](Self::view); the shortcuts here
+/// cover the usual ones.
+#[derive(Clone)]
+pub struct Event<const N: usize> {
+    id: DeliveryId,
+    json: [u8; N],
+    len: usize,
+    layout: Layout,
+    trace_id: Short<48>,
+}
+
+impl<const N: usize> Event<N> {
+    /// A copy; `None` when its JSON is longer than `N` bytes. For an [`Inbox`](crate::Inbox) of one's own.
+    pub fn copy(event: &core_api::Event<'_>) -> Option<Self> {
+        let text = event.json().as_bytes();
+        let mut json = [0; N];
+        json.get_mut(..text.len())?.copy_from_slice(text);
+        let (layout, trace_id) = (event.layout().clone(), event.trace_id());
+        Some(Self { id: event.id(), json, len: text.len(), layout, trace_id })
+    }
+
+    /// All fields, borrowed.
+    pub fn view(&self) -> core_api::Event<'_> {
+        core_api::Event::view(self.id, self.json(), &self.layout, self.trace_id.as_str())
+    }
+
+    /// The whole envelope as JSON text, as received.
+    pub fn json(&self) -> &str {
+        // It was text when it was copied; without unsafe code the check is the price of saying so.
+        core::str::from_utf8(self.json.get(..self.len).unwrap_or_default()).unwrap_or_default()
+    }
+
+    /// Such as `im.message.receive_v1`; empty when there is none.
+    pub fn event_type(&self) -> Short<64> {
+        self.view().event_type().map(short).unwrap_or_default()
+    }
+
+    /// The same in every redelivery; empty when there is none.
+    pub fn event_id(&self) -> Short<64> {
+        self.view().event_id().map(short).unwrap_or_default()
+    }
+
+    /// `om_…`, for `im.message.receive_v1`.
+    pub fn message_id(&self) -> Option<Short<64>> {
+        self.view().message()?.message_id().map(short)
+    }
+
+    /// `oc_…`, for `im.message.receive_v1`.
+    pub fn chat_id(&self) -> Option<Short<64>> {
+        self.view().message()?.chat_id().map(short)
+    }
+
+    /// The message's `content`, JSON such as `{"text":"hi"}`, for `im.message.receive_v1`; `None` also when it does not
+    /// fit `room`. `N` bytes are always enough.
+    pub fn content<'r>(&self, room: &'r mut [u8]) -> Option<&'r str> {
+        self.view().message()?.content()?.unescape(room).ok()
+    }
+
+    /// The text of a text message: what `content` holds under `text`; `None` also when `room` is too small: twice the
+    /// length of the content is always enough.
+    pub fn text<'r>(&self, room: &'r mut [u8]) -> Option<&'r str> {
+        self.view().message()?.text(room).ok()?
+    }
+}
+
+/// Ids are some 40 bytes long; a longer one is visibly cut.
+fn short(text: Str<'_>) -> Short<64> {
+    Short::from_chars(text.chars())
+}
+
+impl<const N: usize> core::fmt::Debug for Event<N> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        self.view().fmt(f)
+    }
+}

@@ -1,0 +1,17 @@
+#![no_std]
+#![doc = include_str!("lib.md")]
+#![deny(clippy::indexing_slicing)] // a board that panics is a board that is gone
+
+mod client;
+mod connect;
+mod event;
+mod inbox;
+mod loops;
+mod monitor;
+
+pub use client::{CallError, CallResult, Client, LanesError, Resources, Runner, SentMessage};
+pub use connect::{Connect, Destination, Stream, TcpConnect, TcpStream, TcpWriter};
+pub use event::Event;
+pub use inbox::{Channel, ChannelInbox, Events, Inbox, Offer};
+pub use larkwire_core as core;
+pub use larkwire_core::{Buffers, End, Notice, State, Stats};

@@ -1,0 +1,162 @@
+//! The one place where a bot is changed: change it, then wake the loops. Each loop waits for one predicate.
+//!
+//! All loops are one future and so one task: they share one waker, and a wake lets each look at its predicate again.
+//! Everything here belongs to one executor thread, so a `RefCell` is lock enough; no borrow outlives a call.
+
+use core::cell::RefCell;
+use core::future::poll_fn;
+use core::task::{Context, Poll, Waker};
+
+use embassy_sync::waitqueue::{MultiWakerRegistration, WakerRegistration};
+use larkwire_core::fault::Misuse;
+use larkwire_core::{Bot, Call, CallId, End, Instant, Notice};
+
+use crate::client::{CallError, CallResult, SentMessage};
+
+/// Calls that are waited for at once; further callers wait for a place first.
+const CALLERS: usize = 4;
+
+pub(crate) struct Monitor<'s> {
+    inner: RefCell<Inner<'s>>,
+}
+
+struct Inner<'s> {
+    bot: Bot<'s>,
+    /// Calls whose results somebody waits for. Other results are thrown away: they would keep places of the outbox.
+    awaited: [Option<CallId>; CALLERS],
+    loops: WakerRegistration,
+    callers: MultiWakerRegistration<CALLERS>,
+}
+
+/// Milliseconds since the board started.
+pub(crate) fn now() -> Instant {
+    Instant::from_millis(embassy_time::Instant::now().as_millis())
+}
+
+impl<'s> Monitor<'s> {
+    pub(crate) fn new(bot: Bot<'s>) -> Self {
+        let (loops, callers) = (WakerRegistration::new(), MultiWakerRegistration::new());
+        Self { inner: RefCell::new(Inner { bot, awaited: [None; CALLERS], loops, callers }) }
+    }
+
+    /// Looks at the bot.
+    pub(crate) fn read<R>(&self, look: impl FnOnce(&Bot<'s>) -> R) -> R {
+        look(&self.inner.borrow().bot)
+    }
+
+    /// Changes the bot and wakes whom it may concern.
+    pub(crate) fn change<R>(&self, change: impl FnOnce(&mut Bot<'s>, Instant) -> R) -> R {
+        let mut inner = self.inner.borrow_mut();
+        let result = change(&mut inner.bot, now());
+        inner.wake();
+        result
+    }
+
+    /// For loops: waits until `predicate` finds what it looks for.
+    pub(crate) async fn wait<R>(&self, mut predicate: impl FnMut(&Bot<'s>) -> Option<R>) -> R {
+        self.poll(|inner| predicate(&inner.bot), |inner, waker| inner.loops.register(waker)).await
+    }
+
+    /// For the report loop: the next notice, then the end. Results that nobody waits for are thrown away here.
+    pub(crate) async fn next_notice(&self) -> Result<Notice, End> {
+        let next = |inner: &mut Inner<'s>| {
+            inner.discard_orphans();
+            inner.bot.take_notice().map(Ok).or_else(|| inner.bot.ended().map(Err))
+        };
+        self.poll(next, |inner, waker| inner.loops.register(waker)).await
+    }
+
+    /// For callers: how the bot ended.
+    pub(crate) async fn ended(&self) -> End {
+        self.poll(|inner| inner.bot.ended(), |inner, waker| inner.callers.register(waker)).await
+    }
+
+    /// For callers: makes a call and waits for its result; while there is no place for it, for a place.
+    pub(crate) async fn call(&self, call: Call<'_>) -> CallResult {
+        let register = |inner: &mut Inner<'s>, waker: &Waker| inner.callers.register(waker);
+        let id = self.poll(|inner| inner.submit(call), register).await.map_err(CallError::Misuse)?;
+        let _awaited = Awaited { monitor: self, id };
+        self.poll(|inner| inner.take(id), register).await
+    }
+
+    async fn poll<R>(
+        &self,
+        mut find: impl FnMut(&mut Inner<'s>) -> Option<R>,
+        mut register: impl FnMut(&mut Inner<'s>, &Waker),
+    ) -> R {
+        let step = |cx: &mut Context<'_>| {
+            let mut inner = self.inner.borrow_mut();
+            let found = find(&mut inner);
+            if found.is_none() {
+                register(&mut inner, cx.waker());
+            }
+            found.map_or(Poll::Pending, Poll::Ready)
+        };
+        poll_fn(step).await
+    }
+}
+
+impl Inner<'_> {
+    fn wake(&mut self) {
+        self.loops.wake();
+        if self.bot.poll_completion().is_some() || self.bot.ended().is_some() {
+            self.callers.wake();
+        }
+    }
+
+    fn submit(&mut self, call: Call<'_>) -> Option<Result<CallId, Misuse>> {
+        let place = self.awaited.iter_mut().find(|place| place.is_none())?;
+        let submitted = self.bot.submit(now(), call);
+        match submitted {
+            Err(Misuse::Full) => return None,
+            Err(_) => {}
+            Ok(id) => *place = Some(id),
+        }
+        self.wake();
+        Some(submitted)
+    }
+
+    /// The result of call `id`, when it is the oldest one.
+    fn take(&mut self, id: CallId) -> Option<CallResult> {
+        let completion = self.bot.poll_completion().filter(|completion| completion.id == id)?;
+        let result = match completion.result {
+            Ok(sent) => Ok(SentMessage::new(&sent, completion.log_id)),
+            Err(fault) => Err(CallError::Failed { fault, log_id: completion.log_id }),
+        };
+        self.complete(id);
+        Some(result)
+    }
+
+    fn discard_orphans(&mut self) {
+        while let Some(id) = self.bot.poll_completion().map(|completion| completion.id) {
+            if self.awaited.contains(&Some(id)) {
+                break;
+            }
+            self.complete(id);
+        }
+    }
+
+    /// Frees a place of the outbox; somebody may wait for it, or for the result behind this one.
+    fn complete(&mut self, id: CallId) {
+        self.bot.handle_completed(now(), id);
+        self.wake();
+        self.callers.wake();
+    }
+}
+
+/// Somebody waits for a result, as long as this lives.
+struct Awaited<'m, 's> {
+    monitor: &'m Monitor<'s>,
+    id: CallId,
+}
+
+impl Drop for Awaited<'_, '_> {
+    fn drop(&mut self) {
+        let mut inner = self.monitor.inner.borrow_mut();
+        for place in inner.awaited.iter_mut().filter(|place| **place == Some(self.id)) {
+            *place = None;
+        }
+        inner.wake();
+        inner.callers.wake();
+    }
+}

@@ -1,0 +1,199 @@
+//! Two boards on one cable, both in this process: the bot's, and one that plays the platform.
+
+mod platform;
+
+use std::cell::RefCell;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use embassy_executor::Executor;
+use embassy_futures::join::{join, join4};
+use embassy_futures::select::select;
+use embassy_net::{Ipv4Address, Ipv4Cidr, Stack, StackResources, StaticConfigV4};
+use embassy_net_driver_channel as channel;
+use embassy_net_driver_channel::driver::{HardwareAddress, LinkState};
+use embedded_io_async::{ErrorType, Read};
+use larkwire_core::{Bot, Closed, Config, Domain, Seed};
+use larkwire_embassy::{
+    Buffers, Channel, Client, Connect, Destination, End, Events, Notice, Resources, Stats, Stream, TcpConnect,
+    TcpStream, TcpWriter,
+};
+
+pub(crate) use platform::{Seen, Ws, doors, message};
+
+pub(crate) const APP_ID: &str = "cli_0123456789abcdef";
+const BOARD: Ipv4Address = Ipv4Address::new(10, 0, 2, 15);
+const PLATFORM: Ipv4Address = Ipv4Address::new(10, 0, 2, 2);
+const MTU: usize = 1514;
+
+type Task = Pin<Box<dyn Future<Output = ()>>>;
+
+/// Runs a story on a std executor in a thread of its own. Ten seconds are the end of every story.
+pub(crate) fn story<F: Future<Output = ()> + 'static>(
+    tell: impl FnOnce(Stack<'static>, Stack<'static>) -> F + Send + 'static,
+) {
+    #[embassy_executor::task(pool_size = 16)]
+    async fn task(future: Task) {
+        future.await;
+    }
+    let (sender, receiver) = mpsc::channel();
+    let thread = std::thread::spawn(move || {
+        let told = Rc::new(RefCell::new(false));
+        let done = Rc::clone(&told);
+        leak(Executor::new()).run_until(
+            move |spawner| {
+                let future: Task = Box::pin(async move {
+                    let (board, platform, net) = two_boards();
+                    select(net, tell(board, platform)).await;
+                    *told.borrow_mut() = true;
+                });
+                spawner.spawn(task(future).unwrap());
+            },
+            || *done.borrow(),
+        );
+        sender.send(()).unwrap();
+    });
+    match receiver.recv_timeout(Duration::from_secs(10)) {
+        Ok(()) => {}
+        Err(mpsc::RecvTimeoutError::Timeout) => panic!("the story does not end"),
+        Err(mpsc::RecvTimeoutError::Disconnected) => std::panic::resume_unwind(thread.join().unwrap_err()),
+    }
+}
+
+pub(crate) fn leak<T>(value: T) -> &'static mut T {
+    Box::leak(Box::new(value))
+}
+
+fn two_boards() -> (Stack<'static>, Stack<'static>, impl Future) {
+    let (board, mut run_board, from_board, to_board) = stack(BOARD, 1);
+    let (platform, mut run_platform, from_platform, to_platform) = stack(PLATFORM, 2);
+    let net = async move {
+        join4(run_board.run(), run_platform.run(), cable(from_board, to_platform), cable(from_platform, to_board)).await
+    };
+    (board, platform, net)
+}
+
+type NetRunner = embassy_net::Runner<'static, channel::Device<'static, MTU>>;
+
+fn stack(
+    address: Ipv4Address,
+    id: u8,
+) -> (Stack<'static>, NetRunner, channel::TxRunner<'static, MTU>, channel::RxRunner<'static, MTU>) {
+    let state = leak(channel::State::<MTU, 8, 8>::new());
+    let (runner, device) = channel::new(state, HardwareAddress::Ethernet([2, 0, 0, 0, 0, id]));
+    let (link, rx, tx) = runner.split();
+    link.set_link_state(LinkState::Up);
+    let dns_servers = [PLATFORM].into_iter().collect();
+    let config = StaticConfigV4 { address: Ipv4Cidr::new(address, 24), gateway: None, dns_servers };
+    let resources = leak(StackResources::<5>::new());
+    let (stack, runner) = embassy_net::new(device, embassy_net::Config::ipv4_static(config), resources, id.into());
+    (stack, runner, tx, rx)
+}
+
+async fn cable(mut from: channel::TxRunner<'static, MTU>, mut to: channel::RxRunner<'static, MTU>) {
+    loop {
+        let frame = from.tx_buf().await;
+        let len = frame.len();
+        to.rx_buf().await[..len].copy_from_slice(frame);
+        to.rx_done(len);
+        from.tx_done();
+    }
+}
+
+pub(crate) type BoardEvents = Events<'static, 1024, 2>;
+
+/// What was left when a bot had ended.
+pub(crate) struct Ended {
+    pub(crate) end: End,
+    pub(crate) stats: Stats,
+    pub(crate) notices: Vec<Notice>,
+}
+
+/// Runs a bot with the memory of a small board next to `program`, until both have ended.
+pub(crate) async fn run_bot<F: Future<Output = ()>>(
+    stack: Stack<'static>,
+    program: impl FnOnce(Client<'static>, BoardEvents) -> F,
+) -> Ended {
+    let tables = leak(leak(Buffers::<2048, 1024, 2048, 1024, 64>::new()).tables());
+    let config = Config {
+        app_id: APP_ID,
+        app_secret: "s3cr3t",
+        domain: Domain::Custom("http://platform.test:8000"),
+        dangerously_allow_plaintext: true,
+        ..Config::default()
+    };
+    let bot = Bot::new(config, tables.storage(), Seed([7; 32])).unwrap();
+    let (client, runner) = leak(Resources::new(bot).unwrap()).split();
+    let (inbox, events) = leak(Channel::new()).split();
+    let mut notices = Vec::new();
+    let loops = runner.run(watched(stack), [watched(stack)], inbox, |notice| notices.push(notice));
+    let (end, ()) = join(loops, program(client, events)).await;
+    Ended { end, stats: client.stats(), notices }
+}
+
+pub(crate) fn tcp(stack: Stack<'static>) -> TcpConnect<'static> {
+    TcpConnect::new(stack, leak([0; 1024]), leak([0; 1024]))
+}
+
+fn watched(stack: Stack<'static>) -> Watched {
+    Watched(tcp(stack))
+}
+
+/// A transport of one's own around [`TcpConnect`], as touchy as TLS: once a read was cut off, the stream must not be
+/// read again.
+struct Watched(TcpConnect<'static>);
+
+struct WatchedStream<'a> {
+    stream: TcpStream<'a, 'static>,
+    cut: bool,
+}
+
+struct WatchedReader<'a> {
+    reader: <TcpStream<'a, 'static> as Stream>::Reader<'a>,
+    cut: &'a mut bool,
+}
+
+impl Connect for Watched {
+    type Stream<'a> = WatchedStream<'a>;
+
+    async fn connect(&mut self, to: &Destination) -> Result<WatchedStream<'_>, Closed> {
+        Ok(WatchedStream { stream: self.0.connect(to).await?, cut: false })
+    }
+}
+
+impl Stream for WatchedStream<'_> {
+    type Reader<'a>
+        = WatchedReader<'a>
+    where
+        Self: 'a;
+    type Writer<'a>
+        = TcpWriter<'a>
+    where
+        Self: 'a;
+
+    fn split(&mut self) -> (WatchedReader<'_>, TcpWriter<'_>) {
+        let (reader, writer) = self.stream.split();
+        (WatchedReader { reader, cut: &mut self.cut }, writer)
+    }
+
+    async fn close(&mut self) {
+        self.stream.close().await;
+    }
+}
+
+impl ErrorType for WatchedReader<'_> {
+    type Error = embassy_net::tcp::Error;
+}
+
+impl Read for WatchedReader<'_> {
+    async fn read(&mut self, bytes: &mut [u8]) -> Result<usize, Self::Error> {
+        assert!(!*self.cut, "a read was cut off and the stream was read again");
+        assert!(!bytes.is_empty(), "a read of nothing");
+        *self.cut = true;
+        let n = self.reader.read(bytes).await;
+        *self.cut = false;
+        n
+    }
+}
