@@ -196,6 +196,11 @@ impl<'s> Bot<'s> {
         matches!(self.stopping, Stopping::No) && self.link.session.is_shown()
     }
 
+    /// Whether events are refused until [`handle_inbox`](Self::handle_inbox) tells room again: one has waited in vain.
+    pub fn is_room_wanted(&self) -> bool {
+        matches!(self.stopping, Stopping::No) && self.link.session.is_room_wanted()
+    }
+
     /// The oldest result of a call that was not taken yet.
     pub fn poll_completion(&self) -> Option<Completion<'_>> {
         self.api.outbox.completion()
@@ -272,7 +277,9 @@ impl<'s> Bot<'s> {
         self.fact(now, |_| {});
     }
 
-    /// How many more events the inbox has room for; the bot counts it down as events are accepted.
+    /// How many more events the inbox has room for; the bot counts it down as events are accepted. An event is offered
+    /// whether or not room was told. After one has waited for 2 s in vain, further ones are refused at once until room is
+    /// told again: see [`is_room_wanted`](Self::is_room_wanted).
     pub fn handle_inbox(&mut self, now: Instant, room: usize) {
         self.fact(now, |bot| bot.link.session.handle_inbox(room));
     }

@@ -124,8 +124,7 @@ impl<'a> Config<'a> {
             Scheme::Http => return Err(ConfigError::Plaintext),
             Scheme::Ws | Scheme::Wss => return Err(ConfigError::Domain(UrlError::Scheme)),
         }
-        let is_dots = |segment: &str| matches!(segment, "." | "..");
-        if url.target.contains('?') || url.target.split('/').any(is_dots) {
+        if url.target.contains('?') {
             return Err(ConfigError::Domain(UrlError::Character));
         }
         Ok(url)

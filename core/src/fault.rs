@@ -5,7 +5,7 @@
 //! | [`ConfigError`](crate::config::ConfigError) | the program's, at set-up | nothing started |
 //! | [`Misuse`] | the caller | that one call |
 //! | [`DropReason`] | the peer | one message |
-//! | [`CallFault`] | server or network | one call |
+//! | [`CallFault`], [`CallError`] | server or network | one call |
 //! | [`LinkFault`] | peer or network | this connection, which is dialled again |
 //! | [`Fatal`] | account or deployment | the bot; a person is needed |
 
@@ -257,6 +257,32 @@ impl fmt::Display for Misuse {
 }
 
 impl core::error::Error for Misuse {}
+
+/// Why a runtime's call came to nothing: it was never accepted, or it failed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum CallError {
+    /// The platform refused it, or was not reached.
+    Failed {
+        /// Why, and what to do.
+        fault: CallFault,
+        /// The platform's log id, empty when no answer came.
+        log_id: Short<48>,
+    },
+    /// It was never accepted.
+    Misuse(Misuse),
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failed { fault, log_id } if log_id.is_empty() => fault.fmt(f),
+            Self::Failed { fault, log_id } => write!(f, "{fault} (log id {log_id})"),
+            Self::Misuse(misuse) => misuse.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for CallError {}
 
 /// Why a call failed for good.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

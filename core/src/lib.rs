@@ -4,6 +4,7 @@
     clippy::arithmetic_side_effects, // sums of peer numbers saturate or are checked, also on 32 bits
     clippy::indexing_slicing,        // a position that comes from a peer is asked for, never trusted
 )]
+#![allow(clippy::result_large_err, reason = "there is no heap to put an error on")]
 #![cfg_attr(
     test,
     allow(clippy::arithmetic_side_effects, clippy::indexing_slicing, clippy::unwrap_used, reason = "tests may panic")

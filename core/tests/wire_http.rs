@@ -1,4 +1,4 @@
-//! HTTP/1.1 codec against the cases H1–H33 and W7–W12 of the hardening list, each at every cut.
+//! HTTP/1.1 codec against answers that are wrong in one way each, each at every cut.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

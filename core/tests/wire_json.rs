@@ -488,7 +488,7 @@ fn a_special_byte_is_found_at_every_place_in_a_long_string() {
     }
 }
 
-/// The same verdict and the same values as serde_json but for the two cases of hardening J20 and the depth limit.
+/// The same verdict and the same values as serde_json but for lone surrogates, numbers out of range and the depth limit.
 fn agrees_with_serde(bytes: &[u8]) {
     let (ours, theirs) = (read(bytes), serde_json::from_slice::<serde_json::Value>(bytes));
     match (ours, theirs) {

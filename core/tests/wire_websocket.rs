@@ -1,4 +1,4 @@
-//! WebSocket codec against the cases W1–W36 of the hardening list that concern bytes, each at every cut.
+//! WebSocket codec against ws frames and upgrades that are wrong in one way each, each at every cut.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -122,7 +122,7 @@ pub(crate) fn text(payload: &[u8]) -> &[u8] {
 pub(crate) fn parse(payload: &[u8]) -> Result<(&str, Layout), Malformed> {
     let outer = core::str::from_utf8(text(payload)).map_err(|_| Malformed)?;
     let mut reader = Reader::new(outer);
-    let (mut action, mut open_message) = (false, false);
+    let (mut schema, mut action, mut open_message) = (false, false, false);
     let (mut uuid, mut ts) = (Span::default(), None);
     let (mut header, mut body) = (Header::default(), Body::default());
     if !reader.enter_object()? {
@@ -135,7 +135,9 @@ pub(crate) fn parse(payload: &[u8]) -> Result<(&str, Layout), Malformed> {
             body = read_body(outer, &mut reader)?;
         } else {
             let value = reader.value()?;
-            if key == "uuid" {
+            if key == "schema" {
+                schema = !value.is_null() && value.as_str().is_none_or(|text| !text.is_empty());
+            } else if key == "uuid" {
                 uuid = Span::name(outer, value);
             } else if key == "ts" {
                 ts = seconds(value);
@@ -160,8 +162,7 @@ pub(crate) fn parse(payload: &[u8]) -> Result<(&str, Layout), Malformed> {
         message: body.message,
         sender: body.sender,
     };
-    // `schema` alone says nothing that could be acted on: without a type the envelope is not recognisable.
-    if header.event_type.known {
+    if schema || header.event_type.known {
         let is = |name: &str| header.event_type.str(outer).is_some_and(|text| text == name);
         spans.callback = is("card.action.trigger") || is("url.preview.get");
         spans.is_message = is("im.message.receive_v1");

@@ -22,7 +22,7 @@ pub enum Envelope {
     Card,
     /// `uuid` at the top level, the type inside `event`.
     V1,
-    /// A `header` with an `event_type`.
+    /// A `schema` of any value, or a `header` with an `event_type`.
     V2,
 }
 

@@ -63,11 +63,11 @@ impl Link<'_> {
     pub(super) fn failed(&mut self, outcome: Outcome, shared: &mut Shared<'_>) {
         let failure = match outcome {
             Outcome::Retry(failure) => failure,
-            Outcome::Fatal(fatal) if shared.rules.on_fatal == OnFatal::End => {
+            Outcome::Fatal(fatal, _) if shared.rules.on_fatal == OnFatal::End => {
                 self.fatal = Some(fatal);
                 return self.end(shared);
             }
-            Outcome::Fatal(fatal) => Failure { pace: Pace::Slow, ..LinkFault::DiscoveryCode(fatal.code).into() },
+            Outcome::Fatal(_, fault) => Failure { pace: Pace::Slow, ..fault.into() },
         };
         if !self.answered {
             self.failures = self.failures.saturating_add(1);

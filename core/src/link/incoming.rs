@@ -172,7 +172,7 @@ impl Session<'_> {
                     Err(DropReason::OtherApp)
                 } else if known {
                     Err(DropReason::Duplicate)
-                } else if !self.accepting || (self.stalled && self.room == 0) {
+                } else if !self.accepting || self.is_room_wanted() {
                     Err(DropReason::InboxFull)
                 } else {
                     Ok((id, spans))

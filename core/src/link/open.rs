@@ -48,6 +48,9 @@ impl Link<'_> {
             let step = self.intake.step(&mut alive);
             if alive {
                 self.session.handle_alive(shared.now);
+            }
+            // A goodbye is no answer: a server that accepts and closes must not reset the backoff.
+            if !matches!(step, Ok(Step::Starved | Step::Control(Opcode::Close, _)) | Err(_)) {
                 self.platform_answered(shared);
             }
             match step {

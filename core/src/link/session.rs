@@ -190,6 +190,11 @@ impl<'s> Session<'s> {
         self.stalled &= room == 0;
     }
 
+    /// Whether events are refused until room is told.
+    pub fn is_room_wanted(&self) -> bool {
+        self.stalled && self.room == 0
+    }
+
     /// Any ws frame came in, control frames included.
     pub fn handle_alive(&mut self, now: Instant) {
         self.liveness.inbound(now, &self.config);

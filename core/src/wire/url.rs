@@ -34,6 +34,8 @@ pub enum UrlError {
     Fragment,
     /// No host, or one with characters that a host name or IP address cannot have.
     Host,
+    /// A `.` or `..` in the path: what it leads to depends on who reads it.
+    Path,
     /// The port is not a number from 1 to 65535.
     Port,
     /// Not one of `http`, `https`, `ws`, `wss`.
@@ -48,6 +50,7 @@ impl fmt::Display for UrlError {
             Self::Character => "the URL has a character that must be percent-encoded",
             Self::Fragment => "the URL has a fragment (#…)",
             Self::Host => "the URL has no usable host",
+            Self::Path => "the URL's path has a segment . or ..",
             Self::Port => "the URL's port is not a number from 1 to 65535",
             Self::Scheme => "the URL does not start with http://, https://, ws:// or wss://",
             Self::Userinfo => "the URL holds a user name or password",
@@ -134,6 +137,10 @@ impl<'a> Url<'a> {
             None if port.is_empty() => default_port,
             _ => return Err(UrlError::Port),
         };
+        let path = target.split('?').next().unwrap_or_default();
+        if path.split('/').any(|segment| matches!(segment, "." | "..")) {
+            return Err(UrlError::Path);
+        }
         Ok(Self { scheme, host, port, target })
     }
 
@@ -210,6 +217,8 @@ mod tests {
             ("wss://h:+1/", UrlError::Port),
             ("wss://[::1/", UrlError::Host),
             ("wss://[::1]x/", UrlError::Port),
+            ("wss://h/a/../b", UrlError::Path),
+            ("wss://h/.?x=..", UrlError::Path),
             ("wss://h h/", UrlError::Character),
             ("wss://h\\evil/", UrlError::Host),
             ("wss://h/\u{4e2d}", UrlError::Character),

@@ -138,7 +138,7 @@ impl<'a> Fields<'a> {
         if start >= self.bytes.len() {
             return Ok(None);
         }
-        let tag = self.tag()?;
+        let tag = self.tag().map_err(|fault| Fault { start, ..fault })?;
         let value = match tag & 7 {
             GROUP_START => self.skip_group(tag >> 3).map(|()| Value::Skipped),
             _ => self.value(tag, start),

@@ -141,7 +141,8 @@ impl<'a> Frame<'a> {
             frame.bytes = bytes.get(..fault.start).unwrap_or_default();
         }
         frame.payload = None;
-        frame.ascending &= frame.last <= PAYLOAD;
+        // The field it was cut in was not counted; only the payload is written again.
+        frame.ascending &= !in_payload || frame.last <= PAYLOAD;
         Ok(Some(frame))
     }
 

@@ -33,7 +33,9 @@ impl Frame<'_> {
             }
             match (field.number, field.value) {
                 (PAYLOAD, Value::Bytes(_)) => {}
-                (HEADERS, Value::Bytes(inner)) if self.missing.header_members > 0 => write_completed(w, inner),
+                (HEADERS, Value::Bytes(inner)) if self.missing.header_members > 0 && lacks_member(inner) => {
+                    write_completed(w, inner);
+                }
                 _ => w.bytes(self.bytes.get(field.start..field.end).unwrap_or_default()),
             }
         }
@@ -119,6 +121,11 @@ impl NewFrame<'_> {
 /// Appends the ping of protocol section 6: control, all zero but `service`, one header `type: ping`.
 pub fn write_ping(w: &mut Writer<'_>, service: i32) {
     NewFrame { service, headers: &[("type", "ping")], ..NewFrame::default() }.write(w);
+}
+
+fn lacks_member(inner: &[u8]) -> bool {
+    let (key, value) = header_members(inner).unwrap_or_default();
+    key.is_none() || value.is_none()
 }
 
 /// A received header with the members it lacks: the key before, the value after what came.

@@ -1,0 +1,27 @@
+//! The bot's life as its user would tell it, on a virtual clock (`support::World`).
+#![cfg(feature = "alloc")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::print_stdout,
+    missing_docs,
+    reason = "tests may panic, and print figures"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod acks;
+mod bad_input;
+mod calls;
+mod discovery;
+mod inbox;
+mod liveness;
+mod parts;
+mod redial;
+mod shutdown;
+mod tokens;
+mod upgrade;

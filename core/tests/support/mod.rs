@@ -1,0 +1,12 @@
+//! A world around one bot: a virtual clock, a scripted platform that shares no codec with the engine, and a list of what
+//! a bystander would have seen. After every fact the invariants of the contract are checked.
+
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
+pub(crate) mod pb;
+pub(crate) mod platform;
+pub(crate) mod world;
+
+pub(crate) use pb::*;
+pub(crate) use platform::*;
+pub(crate) use world::*;
