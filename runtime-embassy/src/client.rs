@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use larkwire_core::fault::{CallFault, Misuse};
+use larkwire_core::fault::CallError;
 use larkwire_core::{Bot, Call, End, Notice, ReceiveIdType, Sent, Short, State, Stats};
 
 use crate::connect::Connect;
@@ -176,29 +176,3 @@ impl SentMessage {
         Self { message_id: Short::new(sent.message_id), log_id }
     }
 }
-
-/// Why a call failed.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum CallError {
-    /// The platform refused it, or was not reached.
-    Failed {
-        /// Why, and what to do.
-        fault: CallFault,
-        /// The platform's log id, empty when no answer came.
-        log_id: Short<48>,
-    },
-    /// It was never accepted.
-    Misuse(Misuse),
-}
-
-impl fmt::Display for CallError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Failed { fault, log_id } if log_id.is_empty() => fault.fmt(f),
-            Self::Failed { fault, log_id } => write!(f, "{fault} (log id {log_id})"),
-            Self::Misuse(misuse) => misuse.fmt(f),
-        }
-    }
-}
-
-impl core::error::Error for CallError {}

@@ -9,9 +9,10 @@ mod inbox;
 mod loops;
 mod monitor;
 
-pub use client::{CallError, CallResult, Client, LanesError, Resources, Runner, SentMessage};
+pub use client::{CallResult, Client, LanesError, Resources, Runner, SentMessage};
 pub use connect::{Connect, Destination, Stream, TcpConnect, TcpStream, TcpWriter};
 pub use event::Event;
 pub use inbox::{Channel, ChannelInbox, Events, Inbox, Offer};
 pub use larkwire_core as core;
+pub use larkwire_core::fault::CallError;
 pub use larkwire_core::{Buffers, End, Notice, State, Stats};

@@ -133,7 +133,8 @@ async fn deliver<I: Inbox>(monitor: &Monitor<'_>, inbox: &mut I) {
         monitor.change(|bot, now| bot.handle_inbox(now, room));
         let waiting = monitor.wait(|bot| match bot.ended() {
             Some(_) => Some(false),
-            None => bot.is_delivery_waiting().then_some(true),
+            // Events that are refused for want of room come back only once it is told again.
+            None => (bot.is_delivery_waiting() || bot.is_room_wanted()).then_some(true),
         });
         if !waiting.await {
             return;

@@ -8,10 +8,10 @@ use core::future::poll_fn;
 use core::task::{Context, Poll, Waker};
 
 use embassy_sync::waitqueue::{MultiWakerRegistration, WakerRegistration};
-use larkwire_core::fault::Misuse;
+use larkwire_core::fault::{CallError, Misuse};
 use larkwire_core::{Bot, Call, CallId, End, Instant, Notice};
 
-use crate::client::{CallError, CallResult, SentMessage};
+use crate::client::{CallResult, SentMessage};
 
 /// Calls that are waited for at once; further callers wait for a place first.
 const CALLERS: usize = 4;

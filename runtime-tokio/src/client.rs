@@ -4,7 +4,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use larkwire_core::fault::{CallFault, Misuse};
+use larkwire_core::fault::{CallError, Misuse};
 use larkwire_core::{Bot, Call, End, ReceiveIdType, Seed, Sent, Short, State, Stats, Storage};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
@@ -26,6 +26,19 @@ pub struct Client {
 struct Shared {
     monitor: Arc<Monitor>,
     end: watch::Receiver<Option<End>>,
+}
+
+/// Held by the bot's task: when the task goes, with its runtime or in a panic, nobody is left waiting.
+struct Running(Arc<Monitor>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.outbox.close();
+        self.0.change_waiters(|bot, waiters, now| {
+            bot.shut_down(now);
+            waiters.clear();
+        });
+    }
 }
 
 impl fmt::Debug for Client {
@@ -59,9 +72,9 @@ impl Client {
         let bot = Bot::new(config, Storage::growable(), Seed(seed))?;
         let monitor = Arc::new(Monitor::new(bot));
         let (sender, end) = watch::channel(None);
-        let (running, connect) = (Arc::clone(&monitor), Arc::new(connect));
+        let (running, connect) = (Running(Arc::clone(&monitor)), Arc::new(connect));
         tokio::spawn(async move {
-            let end = loops::run(running, connect, inbox).await;
+            let end = loops::run(Arc::clone(&running.0), connect, inbox).await;
             sender.send_replace(Some(end));
         });
         Ok(Self { shared: Arc::new(Shared { monitor, end }) })
@@ -236,29 +249,3 @@ impl SentMessage {
         Self { message_id: sent.message_id.to_owned(), data: sent.data.to_owned(), log_id }
     }
 }
-
-/// Why a call failed.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum CallError {
-    /// The platform refused it, or was not reached.
-    Failed {
-        /// Why, and what to do.
-        fault: CallFault,
-        /// The platform's log id, empty when no answer came.
-        log_id: Short<48>,
-    },
-    /// It was never accepted.
-    Misuse(Misuse),
-}
-
-impl fmt::Display for CallError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Failed { fault, log_id } if log_id.is_empty() => fault.fmt(f),
-            Self::Failed { fault, log_id } => write!(f, "{fault} (log id {log_id})"),
-            Self::Misuse(misuse) => misuse.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for CallError {}

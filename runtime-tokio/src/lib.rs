@@ -1,4 +1,5 @@
 #![doc = include_str!("lib.md")]
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests may panic"))]
 
 mod client;
 pub mod connect;
@@ -9,9 +10,10 @@ mod monitor;
 mod report;
 mod settings;
 
-pub use client::{CallError, CallResult, Client, SentMessage, Submitted};
+pub use client::{CallResult, Client, SentMessage, Submitted};
 pub use event::Event;
 pub use inbox::{Events, Inbox, Offer};
 pub use larkwire_core as core;
+pub use larkwire_core::fault::CallError;
 pub use larkwire_core::{End, State, Stats};
 pub use settings::{Settings, SettingsError};

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use larkwire_core::fault::CallError;
 use larkwire_core::{Attempt, Bot, Closed, End, Wish};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::sleep_until;
 
-use crate::client::{CallError, SentMessage};
+use crate::client::SentMessage;
 use crate::connect::{Connect, Destination};
 use crate::inbox::{Inbox, Offer};
 use crate::monitor::Monitor;
@@ -155,12 +156,17 @@ async fn deliver<I: Inbox>(monitor: &Monitor, inbox: &mut I) {
     loop {
         let ended = monitor.wait(&monitor.deliver, |bot| bot.ended().map(|_| ()));
         let room = tokio::select! {
-            room = inbox.ready() => room,
+            // Nothing would never be offered, and asked for again without end.
+            room = inbox.ready() => room.max(1),
             () = ended => return,
         };
         monitor.change(|bot, now| bot.handle_inbox(now, room));
         let waiting = monitor.wait(&monitor.deliver, |bot| {
-            if bot.ended().is_some() { Some(false) } else { bot.is_delivery_waiting().then_some(true) }
+            match bot.ended() {
+                Some(_) => Some(false),
+                // Events that are refused for want of room come back only once it is told again.
+                None => (bot.is_delivery_waiting() || bot.is_room_wanted()).then_some(true),
+            }
         });
         if !waiting.await {
             return;

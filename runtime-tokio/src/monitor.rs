@@ -24,7 +24,7 @@ struct LaneSigns {
 struct Signs {
     lanes: Vec<LaneSigns>,
     deadline: Option<Instant>,
-    delivery: bool,
+    delivery: (bool, bool),
     ended: bool,
 }
 
@@ -129,7 +129,7 @@ impl Monitor {
             LaneSigns { attempt, readable: bot.poll_receive(lane) > 0, writable: bot.poll_transmit(lane).len() }
         }));
         spare.deadline = bot.poll_timeout().map(|Deadline { at, .. }| at);
-        spare.delivery = bot.is_delivery_waiting();
+        spare.delivery = (bot.is_delivery_waiting(), bot.is_room_wanted());
         spare.ended = bot.ended().is_some();
         for ((old, new), bell) in signs
             .lanes

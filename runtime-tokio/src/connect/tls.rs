@@ -30,7 +30,10 @@ impl Tls {
             roots.add(certificate).map_err(|error| SettingsError::new("root certificate", error))?;
         }
         if roots.len() == usual && !extra_roots.is_empty() {
-            return Err(SettingsError::new("root certificate", "none found, PEM is expected: -----BEGIN CERTIFICATE-----"));
+            return Err(SettingsError::new(
+                "root certificate",
+                "none found, PEM is expected: -----BEGIN CERTIFICATE-----",
+            ));
         }
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = ClientConfig::builder_with_provider(provider)

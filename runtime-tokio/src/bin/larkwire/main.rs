@@ -1,4 +1,5 @@
 //! The `larkwire` command.
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests may panic"))]
 
 mod args;
 mod demo;

@@ -1,6 +1,8 @@
 //! `larkwire run`: a bot by a pipe.
 
 use std::sync::Arc;
+#[cfg(unix)]
+use std::task::Poll;
 use std::time::Duration;
 
 use larkwire_tokio::connect::NetConnect;
@@ -68,6 +70,7 @@ impl Inbox for StdoutInbox {
 }
 
 pub(crate) async fn run(run: Run) -> Exit {
+    let mut interrupts = Interrupts::listen();
     let output = Output::new();
     let settings = match files::settings(&run, |name| std::env::var(name).ok()) {
         Ok(settings) => settings.source("larkwire-run"),
@@ -86,7 +89,7 @@ pub(crate) async fn run(run: Run) -> Exit {
     let why = tokio::select! {
         end = client.ended() => Why::Ended(Exit::ended(&end)),
         () = commands(&client, &output, &mut results, &run) => Why::Asked,
-        () = interrupted() => Why::Asked,
+        () = interrupts.next() => Why::Asked,
         () = output.closed.notified() => Why::OutputClosed,
     };
     let exit = match why {
@@ -98,7 +101,7 @@ pub(crate) async fn run(run: Run) -> Exit {
                     Why::OutputClosed => Exit::output_closed(),
                     _ => Exit::ended(&end),
                 },
-                () = interrupted() => return Exit::interrupted(),
+                () = interrupts.next() => return Exit::interrupted(),
             }
         }
     };
@@ -106,7 +109,7 @@ pub(crate) async fn run(run: Run) -> Exit {
     let last = async { while results.join_next().await.is_some() {} };
     tokio::select! {
         _ = tokio::time::timeout(LAST_LINES, last) => exit,
-        () = interrupted() => Exit::interrupted(),
+        () = interrupts.next() => Exit::interrupted(),
     }
 }
 
@@ -192,18 +195,43 @@ fn end_means_stop() -> bool {
 
 /// Ctrl-C, or SIGTERM where there is one.
 pub(crate) async fn interrupted() {
+    Interrupts::listen().next().await;
+}
+
+/// As [`interrupted`], again and again. From the first on, a signal is kept until it is asked for.
+struct Interrupts {
     #[cfg(unix)]
-    {
+    signals: [Option<tokio::signal::unix::Signal>; 2],
+}
+
+#[cfg(unix)]
+impl Interrupts {
+    fn listen() -> Self {
         use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminated) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminated.recv() => {}
-            }
-            return;
-        }
+        // One that cannot be heard ends the process as it always does.
+        Self { signals: [SignalKind::interrupt(), SignalKind::terminate()].map(|kind| signal(kind).ok()) }
     }
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending().await
+
+    async fn next(&mut self) {
+        let signals = &mut self.signals;
+        std::future::poll_fn(|cx| {
+            // Both are asked, so that both wake this task.
+            let came = signals.iter_mut().flatten().filter_map(|signal| signal.poll_recv(cx).is_ready().then_some(()));
+            if came.count() > 0 { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
+}
+
+#[cfg(not(unix))]
+impl Interrupts {
+    fn listen() -> Self {
+        Self {}
+    }
+
+    async fn next(&mut self) {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending().await
+        }
     }
 }
