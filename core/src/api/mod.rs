@@ -7,14 +7,16 @@
 //! ```
 //! Discovery goes first, then the token, then calls in their order.
 
+mod call;
 mod codes;
 mod discover;
 mod exchange;
 mod outbox;
 mod token;
 
+pub use call::{Call, ReceiveIdType};
 pub use exchange::HttpLane;
-pub use outbox::{Call, CallId, CallSlot, Completion, ReceiveIdType, Sent};
+pub use outbox::{CallId, CallSlot, Completion, Sent};
 
 pub(crate) use discover::read_discovery;
 
