@@ -1,0 +1,32 @@
+//! Fuzz targets as plain functions: a fuzzer calls them with bytes of its own, `cargo test` with the committed corpora.
+//!
+//! | target | what must hold |
+//! |---|---|
+//! | [`bot_facts`] | the contract of `Bot`, whatever facts come in whatever order |
+//! | [`http_response`] | one reading of an answer however it is cut, the same as a slow reader's |
+//! | [`json`] | the verdicts and values of serde_json but for the listed exceptions |
+//! | [`pb_frame`] | the verdicts and values of prost but for the listed differences; the ack echoes byte for byte |
+//! | [`ws_frames`] | the same observations for every way of cutting what a socket brings |
+//!
+//! A target panics when something does not hold.
+#![forbid(unsafe_code)]
+
+pub mod bot_facts;
+pub mod http_response;
+pub mod json;
+pub mod pb;
+pub mod pb_frame;
+pub mod platform;
+pub mod ws_frames;
+
+/// What is called with the bytes of a fuzzer or of a corpus.
+pub type Target = fn(&[u8]);
+
+/// Every target by name, for the replay of corpora.
+pub const TARGETS: [(&str, Target); 5] = [
+    ("bot_facts", bot_facts::run),
+    ("http_response", http_response::run),
+    ("json", json::run),
+    ("pb_frame", pb_frame::run),
+    ("ws_frames", ws_frames::run),
+];
