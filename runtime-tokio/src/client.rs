@@ -70,6 +70,7 @@ impl Client {
             tracing::warn!("app_id does not look like cli_ and 16 hexadecimal digits");
         }
         let bot = Bot::new(config, Storage::growable(), Seed(seed))?;
+        tracing::info!("connecting to {}", config.domain.base());
         let monitor = Arc::new(Monitor::new(bot));
         let (sender, end) = watch::channel(None);
         let (running, connect) = (Running(Arc::clone(&monitor)), Arc::new(connect));

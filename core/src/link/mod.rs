@@ -149,8 +149,8 @@ impl<'s> Link<'s> {
             self.phase,
             Phase::Connecting { .. } | Phase::Upgrading { .. } | Phase::Open | Phase::Closing { .. }
         );
-        let url = self.url.get().filter(|_| up)?;
-        Some(Target { attempt: self.attempt, host: url.host, port: url.port, tls: url.scheme.tls() })
+        let (host, port, tls) = self.url.target().filter(|_| up)?;
+        Some(Target { attempt: self.attempt, host, port, tls })
     }
 
     pub(crate) fn room(&self) -> usize {

@@ -1,15 +1,20 @@
 //! The one-time URL of the socket, kept from discovery to the upgrade (protocol section 2.6).
 
 use core::fmt;
+use core::ops::Range;
 
 use crate::fault::UrlFault;
 use crate::storage::Region;
-use crate::wire::json::Str;
-use crate::wire::url::{Scheme, Url, decimal_i32};
+use crate::wire::json::{Str, range_in};
+use crate::wire::url::{Scheme, Url, UrlError, decimal_i32};
 
 pub(crate) struct SocketUrl<'s> {
     region: Region<'s>,
     len: usize,
+    /// Where the host lies, so that asking for it costs nothing.
+    host: Range<usize>,
+    port: u16,
+    tls: bool,
     service_id: i32,
 }
 
@@ -22,11 +27,17 @@ impl fmt::Debug for SocketUrl<'_> {
 
 impl<'s> SocketUrl<'s> {
     pub(crate) fn new(region: Region<'s>) -> Self {
-        Self { region, len: 0, service_id: 0 }
+        Self { region, len: 0, host: 0..0, port: 0, tls: false, service_id: 0 }
     }
 
     pub(crate) fn get(&self) -> Option<Url<'_>> {
         Url::parse(core::str::from_utf8(self.region.slice(0, self.len)).ok()?).ok()
+    }
+
+    /// Host, port, and whether TLS is wanted.
+    pub(crate) fn target(&self) -> Option<(&str, u16, bool)> {
+        let host = core::str::from_utf8(self.region.slice(self.host.start, self.host.end)).ok()?;
+        (self.len > 0).then_some((host, self.port, self.tls))
     }
 
     pub(crate) fn service_id(&self) -> i32 {
@@ -47,8 +58,18 @@ impl<'s> SocketUrl<'s> {
         if !self.region.ensure(len) {
             return Err(UrlFault::Long);
         }
-        let url = text.unescape(self.region.bytes_mut()).map_err(|_| UrlFault::Long)?;
-        let url = Url::parse(url).map_err(UrlFault::Malformed)?;
+        text.unescape(self.region.bytes_mut()).map_err(|_| UrlFault::Long)?;
+        self.len = len;
+        let checked = self.check(allow_plaintext);
+        if checked.is_err() {
+            self.clear();
+        }
+        checked
+    }
+
+    fn check(&mut self, allow_plaintext: bool) -> Result<(), UrlFault> {
+        let text = core::str::from_utf8(self.region.slice(0, self.len)).unwrap_or_default();
+        let url = Url::parse(text).map_err(UrlFault::Malformed)?;
         let allowed = match url.scheme {
             Scheme::Wss => true,
             Scheme::Ws => allow_plaintext || url.is_loopback(),
@@ -57,8 +78,11 @@ impl<'s> SocketUrl<'s> {
         if !allowed {
             return Err(UrlFault::Scheme);
         }
-        self.service_id = url.query_value("service_id").and_then(decimal_i32).ok_or(UrlFault::ServiceId)?;
-        self.len = len;
+        let service_id = url.query_value("service_id").and_then(decimal_i32).ok_or(UrlFault::ServiceId)?;
+        let host = range_in(text, url.host).ok_or(UrlFault::Malformed(UrlError::Host))?;
+        (self.port, self.tls) = (url.port, url.scheme.tls());
+        self.host = host;
+        self.service_id = service_id;
         Ok(())
     }
 }
