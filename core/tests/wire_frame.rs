@@ -14,10 +14,14 @@ use larkwire_core::wire::writer::{TooSmall, Writer};
 use prost::Message;
 use serde_json::Value;
 
+#[path = "support/pb.rs"]
+#[allow(dead_code, reason = "the stories use the rest")]
+mod pb;
 #[path = "wire_frame/random.rs"]
 mod random;
 
-use random::{PbFrame, header_field, nested_groups, varint};
+use pb::Pb as PbFrame;
+use random::{header_field, nested_groups, varint};
 
 fn hex(text: &str) -> Vec<u8> {
     (0..text.len()).step_by(2).map(|i| u8::from_str_radix(&text[i..i + 2], 16).unwrap()).collect()

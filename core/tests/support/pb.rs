@@ -2,6 +2,8 @@
 
 use prost::Message as _;
 
+pub(crate) const APP_ID: &str = "cli_0123456789abcdef";
+
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct PbHeader {
     #[prost(string, required, tag = "1")]
@@ -84,7 +86,7 @@ pub(crate) fn message_json(event_id: &str, message_id: &str, text: &str) -> Stri
     serde_json::json!({
         "schema": "2.0",
         "header": {"event_id": event_id, "event_type": "im.message.receive_v1", "create_time": "1700000000000",
-            "tenant_key": "tk", "app_id": super::APP_ID, "token": ""},
+            "tenant_key": "tk", "app_id": APP_ID, "token": ""},
         "event": {
             "sender": {"sender_id": {"open_id": "ou_1", "union_id": "on_1", "user_id": null}, "sender_type": "user"},
             "message": {"message_id": message_id, "chat_id": "oc_1", "chat_type": "p2p", "message_type": "text",
@@ -98,7 +100,7 @@ pub(crate) fn message_json(event_id: &str, message_id: &str, text: &str) -> Stri
 pub(crate) fn other_json(event_id: &str, event_type: &str) -> String {
     serde_json::json!({
         "schema": "2.0",
-        "header": {"event_id": event_id, "event_type": event_type, "app_id": super::APP_ID},
+        "header": {"event_id": event_id, "event_type": event_type, "app_id": APP_ID},
         "event": {"x": 1}
     })
     .to_string()

@@ -5,7 +5,6 @@ use std::collections::VecDeque;
 use larkwire_core::Closed;
 use sha1::{Digest as _, Sha1};
 
-pub(crate) const APP_ID: &str = "cli_0123456789abcdef";
 pub(crate) const SECRET: &str = "s3cr3t-of-the-app";
 
 /// What the network makes of a dial.

@@ -4,37 +4,8 @@ use larkwire_core::wire::frame::{Frame, MAX_GROUP_DEPTH, NewFrame};
 use proptest::prelude::*;
 use prost::Message;
 
+use super::pb::{Pb as PbFrame, PbHeader};
 use super::{ack, hex, new_frame, text, vectors};
-
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct PbHeader {
-    #[prost(string, required, tag = "1")]
-    pub(crate) key: String,
-    #[prost(string, required, tag = "2")]
-    pub(crate) value: String,
-}
-
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct PbFrame {
-    #[prost(uint64, required, tag = "1")]
-    pub(crate) seq_id: u64,
-    #[prost(uint64, required, tag = "2")]
-    pub(crate) log_id: u64,
-    #[prost(int32, required, tag = "3")]
-    pub(crate) service: i32,
-    #[prost(int32, required, tag = "4")]
-    pub(crate) method: i32,
-    #[prost(message, repeated, tag = "5")]
-    pub(crate) headers: Vec<PbHeader>,
-    #[prost(string, optional, tag = "6")]
-    pub(crate) payload_encoding: Option<String>,
-    #[prost(string, optional, tag = "7")]
-    pub(crate) payload_type: Option<String>,
-    #[prost(bytes = "vec", optional, tag = "8")]
-    pub(crate) payload: Option<Vec<u8>>,
-    #[prost(string, optional, tag = "9")]
-    pub(crate) log_id_new: Option<String>,
-}
 
 fn as_prost(frame: &Frame<'_>) -> PbFrame {
     let string = |bytes: &[u8]| text(bytes).to_owned();
