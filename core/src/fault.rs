@@ -159,6 +159,9 @@ impl fmt::Display for LinkFault {
             Self::DiscoveryLost(why) => write!(f, "discovery failed: {why}"),
             Self::DiscoveryHttp(error) => write!(f, "discovery: {error}"),
             Self::DiscoveryStatus(status) => write!(f, "discovery was answered with HTTP status {status}"),
+            Self::DiscoveryCode(1_000_040_350) | Self::Refused { auth: 1_000_040_350, .. } => {
+                f.write_str("too many connections of this app (limit 50): another process may hold them")
+            }
             Self::DiscoveryCode(code) => {
                 write!(f, "discovery was answered with code {code}: the platform is busy or limits the app")
             }
@@ -173,6 +176,11 @@ impl fmt::Display for LinkFault {
             Self::Refused { http, status, auth } => {
                 write!(f, "the upgrade was refused (HTTP {http}, Handshake-Status {status}, Autherrcode {auth})")
             }
+            Self::TimedOut(Why::Connect) => {
+                f.write_str("the socket host was not reached within 15 s (check the network)")
+            }
+            Self::TimedOut(Why::Exchange) => f.write_str("discovery was not answered within 15 s (check the network)"),
+            Self::TimedOut(Why::Upgrade) => f.write_str("the upgrade was not answered within 15 s"),
             Self::TimedOut(why) => write!(f, "out of time: {why}"),
             Self::Undecodable => f.write_str("five messages in a row were not protobuf frames"),
             Self::Upgrade(error) => write!(f, "the upgrade failed: {error}"),

@@ -15,7 +15,7 @@ async fn a_discovery_that_hangs_is_given_up_and_tried_again() {
     platform.faults(|faults| faults.discovery = Some(Switch::always(hang)));
     let bot = Larkwire::run(&platform).start();
     let notice = bot.notice("next attempt in").await;
-    assert!(notice.contains("out of time"), "{notice}");
+    assert!(notice.contains("discovery was not answered within 15 s"), "{notice}");
     bot.signal("INT");
     assert_eq!(bot.end().await.0, 0);
 }
