@@ -66,6 +66,20 @@ fn a_server_that_accepts_and_drops_does_not_reset_the_backoff() {
 }
 
 #[test]
+fn a_goodbye_as_the_first_word_does_not_reset_the_backoff_either() {
+    let mut w = World::new();
+    w.script.pong = Pong::None;
+    w.start();
+    for n in 1..=8 {
+        w.until(200_000, "open", |w| w.bot.state() == State::Open);
+        w.raw(&ws(8, &1001_u16.to_be_bytes()));
+        w.cut(Lane::Socket, Closed::Eof);
+        assert!(matches!(w.bot.state(), State::Waiting { failures, .. } if failures == n), "{:?}", w.bot.state());
+    }
+    assert_eq!(w.bot.stats().links, 0);
+}
+
+#[test]
 fn a_thousand_short_lives_leave_nothing_behind() {
     let mut w = World::new();
     w.script.pong = Pong::Payload(r#"{"ReconnectNonce":1}"#.to_owned());
