@@ -15,7 +15,8 @@ use std::cell::{Cell, RefCell};
 use embassy_futures::join::join;
 use embassy_futures::select::{Either, select};
 use embassy_futures::yield_now;
-use embassy_time::Timer;
+use embassy_sync::blocking_mutex::raw::NoopRawMutex;
+use embassy_sync::signal::Signal;
 use larkwire_core::fault::DropReason;
 use larkwire_core::{Closed, Short};
 use larkwire_embassy::{Client, Connect as _, Destination, End, Notice};
@@ -117,12 +118,10 @@ fn a_full_inbox_leaves_messages_to_the_platform_until_there_is_room() {
     story(async |board, platform| {
         let seen = RefCell::new(Seen::default());
         let acked = Cell::new(0);
+        let both_acked = Signal::<NoopRawMutex, ()>::new();
         // Two places, and a program that looks only when everything was pushed.
         let bot = run_bot(board, async |client, mut events| {
-            while acked.get() < 2 {
-                Timer::after_millis(1).await;
-            }
-            Timer::after_millis(100).await;
+            both_acked.wait().await;
             assert_eq!((client.stats().accepted, acked.get()), (2, 2));
             for number in 1..=3 {
                 let id = events.recv().await.unwrap().message_id().unwrap();
@@ -139,6 +138,9 @@ fn a_full_inbox_leaves_messages_to_the_platform_until_there_is_room() {
             for frame in pushed {
                 ws.expect_ack(frame).await;
                 acked.set(acked.get() + 1);
+                if acked.get() == 2 {
+                    both_acked.signal(());
+                }
             }
             ws.goodbye().await;
         };

@@ -1,13 +1,12 @@
 //! What a whole message is, and what it asks for (protocol sections 5 to 8.3).
 
-use core::ops::Range;
-
 use super::labels::Labels;
 use super::parts::{Insert, MAX_PARTS, Part};
 use super::session::{Answer, Offered, Place, Reaction, STRIKES, Session};
 use crate::event::{self, DeliveryId};
 use crate::fault::DropReason;
 use crate::notice::{Report, count};
+use crate::text::Short;
 use crate::time::Instant;
 use crate::wire::frame::Frame;
 use crate::wire::json::Str;
@@ -183,8 +182,8 @@ impl Session<'_> {
         match verdict {
             Ok((id, spans)) => {
                 self.serial = id.serial;
-                let trace_id = labels.trace_id.and_then(|text| range_of(message, text)).unwrap_or_default();
-                self.offered = Some(Offered { id, spans, place, trace_id, split, arrived: now, decide_by: None });
+                let trace_id = labels.trace_id.map(Short::from_bytes).unwrap_or_default();
+                self.offered = Some(Offered { id, spans, place, len, trace_id, split, arrived: now, decide_by: None });
                 Reaction::Offer
             }
             Err(DropReason::InboxFull) => {
@@ -206,11 +205,4 @@ impl Session<'_> {
             }
         }
     }
-}
-
-/// Where `inner` lies in `outer`.
-fn range_of(outer: &[u8], inner: &[u8]) -> Option<Range<usize>> {
-    let start = inner.as_ptr().addr().checked_sub(outer.as_ptr().addr())?;
-    let end = start.checked_add(inner.len())?;
-    (end <= outer.len()).then_some(start..end)
 }

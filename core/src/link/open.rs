@@ -124,7 +124,7 @@ impl Link<'_> {
             Owed::Event => {
                 let needed = ws_len(self.session.ack_len(self.intake.message()));
                 if needed > self.output.cap() {
-                    self.session.withdraw(self.intake.message(), &mut shared.report);
+                    self.session.withdraw(&mut shared.report);
                     self.owed = Owed::Nothing;
                     self.intake.consume();
                     return true;

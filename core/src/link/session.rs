@@ -24,6 +24,7 @@ use crate::gate::{Seen, SeenEntry};
 use crate::notice::{Report, count};
 use crate::rng::{Rng, Seed};
 use crate::storage::{Region, Slots};
+use crate::text::Short;
 use crate::time::{Earliest, Instant, Why};
 use crate::wire::frame::{Frame, write_ping};
 use crate::wire::json::Str;
@@ -106,7 +107,9 @@ pub(super) struct Offered {
     pub(super) id: DeliveryId,
     pub(super) spans: Layout,
     pub(super) place: Place,
-    pub(super) trace_id: Range<usize>,
+    /// For the report, also when the message is gone: bytes of the payload and the platform's trace id.
+    pub(super) len: usize,
+    pub(super) trace_id: Short<48>,
     /// The id of the split message it came as.
     pub(super) split: Option<u64>,
     pub(super) arrived: Instant,
@@ -240,10 +243,10 @@ impl<'s> Session<'s> {
     }
 
     /// The ack could never be written: the event is dropped as too big, without one.
-    pub fn withdraw(&mut self, message: &[u8], report: &mut Report<'_>) {
-        if self.offered.take().is_some() {
+    pub fn withdraw(&mut self, report: &mut Report<'_>) {
+        if let Some(offered) = self.offered.take() {
             self.parts.release();
-            report.dropped(DropReason::TooBig, message.len(), None);
+            report.dropped(DropReason::TooBig, offered.len, Some(offered.trace_id.as_str().as_bytes()));
         }
     }
 
@@ -268,7 +271,7 @@ impl<'s> Session<'s> {
             id: offered.id,
             json: core::str::from_utf8(event::text(payload)).ok()?,
             spans: &offered.spans,
-            trace_id: message.get(offered.trace_id.clone()).unwrap_or_default(),
+            trace_id: offered.trace_id.as_str().as_bytes(),
         })
     }
 
@@ -295,11 +298,12 @@ impl<'s> Session<'s> {
         let offered = offered?;
         self.parts.release();
         let callback = offered.spans.callback;
+        let trace_id = Some(offered.trace_id.as_str().as_bytes());
         match verdict {
             Verdict::Accepted => count(&mut report.stats.accepted),
-            Verdict::Discarded => report.dropped(DropReason::Discarded, 0, None),
+            Verdict::Discarded => report.dropped(DropReason::Discarded, offered.len, trace_id),
             Verdict::Refused => {
-                report.dropped(DropReason::InboxFull, 0, None);
+                report.dropped(DropReason::InboxFull, offered.len, trace_id);
                 if callback {
                     count(&mut report.stats.callbacks_lost);
                 }

@@ -1,7 +1,7 @@
 //! Room in the application's inbox, verdicts, and duplicates (protocol sections 8.3, 10).
 
 use larkwire_core::fault::DropReason;
-use larkwire_core::{Closed, Config, Lane, State, Storage, Verdict};
+use larkwire_core::{Closed, Config, Lane, Notice, State, Storage, Verdict};
 
 use crate::support::*;
 
@@ -32,6 +32,13 @@ fn an_event_nobody_takes_is_refused_silently_after_two_seconds() {
         w.advance(1);
         assert!(w.bot.poll_delivery().is_none());
         assert_eq!((w.acks.len(), w.dropped(DropReason::InboxFull)), (0, 1));
+        // What a person needs to find the event in the console's log.
+        let told = w.notices.iter().find_map(|(_, notice)| match notice {
+            Notice::Dropped { reason: DropReason::InboxFull, bytes, trace_id } => Some((*bytes, *trace_id)),
+            _ => None,
+        });
+        let (bytes, trace_id) = told.unwrap();
+        assert!(bytes > 0 && !trace_id.is_empty(), "{bytes} bytes, trace id {trace_id}");
     }
 }
 
