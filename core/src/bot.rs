@@ -1,9 +1,10 @@
 //! [`Bot`]: facts in, wishes out. Dispatch only; the work is done in `link`, `api` and `gate`.
 
-use crate::api::{self, Api, Call, CallId, Completion, HttpLane, Job};
+use crate::api::{self, Api, Call, CallId, Completion, HttpLane, Identity, Job};
 use crate::config::{Config, ConfigError, Storage};
-use crate::event::{DeliveryId, Event, Verdict};
+use crate::event::{DeliveryId, Event, ResponseId, Verdict};
 use crate::fault::{End, Fatal, Misuse};
+use crate::gate::RestoreError;
 use crate::lane::{Attempt, Closed, Lane, Wish};
 use crate::link::intake;
 use crate::link::{Link, Phase, Session, SessionRules, SessionStorage};
@@ -11,6 +12,7 @@ use crate::notice::{Notice, Report, Stats, count};
 use crate::rng::{Rng, Seed};
 use crate::shared::{Account, Rules, Shared, Texts};
 use crate::time::{Deadline, Earliest, Instant, UnixMillis, Why};
+use crate::wire::writer::Writer;
 
 /// Accepted calls may take this long after [`Bot::shut_down`].
 const DRAIN_MS: u64 = 10_000;
@@ -38,6 +40,8 @@ pub enum State {
     Idle,
     /// The long connection is open.
     Open,
+    /// No long connection is wanted ([`LinkMode`](crate::LinkMode)), and discovery, if it was, is done.
+    Resting,
     /// A pause after a failure.
     Waiting {
         /// Attempts that failed in a row.
@@ -117,6 +121,8 @@ impl<'s> Bot<'s> {
             unknown_code_is_fatal: config.unknown_code_is_fatal,
             allow_plaintext: config.dangerously_allow_plaintext,
             call_timeout_ms: u64::from(config.call_timeout_ms),
+            link: config.link,
+            identity_first: false,
         };
         let session = Session::new(
             SessionRules {
@@ -130,6 +136,7 @@ impl<'s> Bot<'s> {
                 part_sets: storage.part_sets,
                 finished: storage.finished,
                 seen: storage.seen,
+                callbacks: storage.callbacks,
             },
             &seed,
         );
@@ -140,13 +147,14 @@ impl<'s> Bot<'s> {
             shared: Shared {
                 now: Instant::ZERO,
                 wall: None,
+                platform_wall: None,
                 rng,
                 report: Report::new(storage.notices),
                 rules,
                 account,
             },
-            link: Link::new(session, storage.socket_in, storage.socket_out, storage.url),
-            api: Api::new(storage.http, storage.outbox, storage.token),
+            link: Link::new(session, storage.socket_in, storage.socket_out, storage.url, config.link),
+            api: Api::new(storage.http, storage.outbox, storage.reactions, storage.token, config.own_open_id),
             stopping: Stopping::No,
             started: false,
             end: None,
@@ -212,6 +220,9 @@ impl<'s> Bot<'s> {
             return None;
         }
         let mut earliest = Earliest::default();
+        if !self.started {
+            earliest.add(Instant::ZERO, Why::Brake);
+        }
         self.link.deadlines(&mut earliest);
         self.api.deadlines(self.shared.now, &mut earliest);
         match self.stopping {
@@ -316,6 +327,22 @@ impl<'s> Bot<'s> {
         result
     }
 
+    /// Answers a callback that was taken with [`Verdict::Later`]: a JSON object such as
+    /// `{"toast":{"type":"info","content":"saved"}}` (protocol section 11.3).
+    ///
+    /// # Errors
+    /// [`Misuse`]: the answer was not taken, and the message says what to do; [`Misuse::Late`] when 2.5 s were over.
+    pub fn respond(&mut self, now: Instant, id: ResponseId, body: &[u8]) -> Result<(), Misuse> {
+        let mut result = Err(Misuse::Stopping);
+        self.fact(now, |bot| result = bot.link.respond(id, body, &mut bot.shared));
+        result
+    }
+
+    /// Asks the platform again who the bot is. Every lookup is a call on the app's monthly quota.
+    pub fn refresh_identity(&mut self, now: Instant) {
+        self.fact(now, |bot| bot.api.lookup.refresh(bot.shared.now));
+    }
+
     /// Ends in order: no more events, accepted calls finished (10 s at most), acks written (2 s), the socket closed with
     /// 1000 (2 s). Calling it again changes nothing.
     pub fn shut_down(&mut self, now: Instant) {
@@ -346,12 +373,45 @@ impl<'s> Bot<'s> {
             (None, Phase::Discovering) => State::Discovering,
             (None, Phase::Connecting { .. } | Phase::Upgrading { .. }) => State::Connecting,
             (None, Phase::Open) => State::Open,
+            (None, Phase::Resting) => State::Resting,
         }
     }
 
     /// Whether the platform keeps refusing the authentication of upgrades (three in a row); the bot goes on trying.
     pub fn is_auth_rejected(&self) -> bool {
         self.link.auth_rejected()
+    }
+
+    /// How many delivered ids were remembered since construction: what [`write_seen`](Self::write_seen) goes on from.
+    pub fn seen_count(&self) -> u64 {
+        self.link.session.seen_count()
+    }
+
+    /// Writes the ids remembered after the first `from`, for a file or flash: 16 bytes each, behind a header of 32 bytes
+    /// when `from` is 0. Appended to what was written before, it is what [`restore_seen`](Self::restore_seen) takes.
+    pub fn write_seen(&self, from: u64, w: &mut Writer<'_>) {
+        self.link.session.write_seen(self.shared.now, self.shared.unix(), from, w);
+    }
+
+    /// Takes back what [`write_seen`](Self::write_seen) wrote, before the first event, so that a restart does not reopen
+    /// the window; how many ids it was. Tell the wall clock first: without it every record counts as new.
+    ///
+    /// # Errors
+    /// [`RestoreError`]: nothing changed.
+    pub fn restore_seen(&mut self, now: Instant, bytes: &[u8]) -> Result<usize, RestoreError> {
+        self.shared.now = self.shared.now.max(now);
+        let app_id = self.shared.account.texts.get(&self.shared.account.app_id);
+        self.link.session.restore_seen(self.shared.now, self.shared.unix(), app_id, bytes)
+    }
+
+    /// What the bot knows of itself.
+    pub fn identity(&self) -> Identity<'_> {
+        self.api.lookup.identity()
+    }
+
+    /// The platform's clock as its last HTTP answer told it, and when that came in: good to a second or two.
+    pub fn platform_clock(&self) -> Option<(Instant, UnixMillis)> {
+        self.shared.platform_wall
     }
 
     /// How the bot ended, once it has.
@@ -394,8 +454,10 @@ impl<'s> Bot<'s> {
         }
         // A request that does not fit its lane ends at once and frees the lane again: at most once a call and lane.
         while self.end.is_none() {
-            let discovery = self.started && self.link.phase() == Phase::Discovering;
-            let finished = self.api.schedule(discovery, &mut self.shared);
+            let first = self.started && self.shared.rules.identity_first && self.api.lookup.is_first();
+            let discovery = self.started && self.link.phase() == Phase::Discovering && !first;
+            let identity = first || (self.started && self.link.has_discovered());
+            let finished = self.api.schedule(discovery, identity, &mut self.shared);
             if finished.is_none() {
                 break;
             }
@@ -407,6 +469,10 @@ impl<'s> Bot<'s> {
     fn finish(&mut self, finished: Option<api::Finished>) {
         let Some(finished) = finished else { return };
         let mut fatal: Option<Fatal> = None;
+        let answer = self.api.lanes.get(finished.lane).and_then(HttpLane::answer);
+        if let Some(date) = answer.filter(|_| finished.fault.is_none()).and_then(|answer| answer.date) {
+            self.shared.platform_wall = Some((self.shared.now, date));
+        }
         match finished.job {
             Job::Discover => {
                 let lane = self.api.lanes.get(finished.lane);
@@ -419,7 +485,18 @@ impl<'s> Bot<'s> {
                 fatal = self.link.take_fatal();
             }
             Job::Token => {
-                fatal = self.api.token_finished(finished, &mut self.shared);
+                fatal = self.api.token_finished(finished, self.link.has_discovered(), &mut self.shared);
+                self.api.release(finished.lane, self.shared.now);
+            }
+            Job::Identity => {
+                if self.api.lookup_finished(finished, &mut self.shared) {
+                    let open_id = self.api.lookup.open_id();
+                    self.shared.report.notice(Notice::IdentityKnown { open_id });
+                }
+                self.api.release(finished.lane, self.shared.now);
+            }
+            Job::React(slot) => {
+                self.api.reaction_finished(finished, slot, &mut self.shared);
                 self.api.release(finished.lane, self.shared.now);
             }
             Job::Call(slot) => {
@@ -442,6 +519,7 @@ impl<'s> Bot<'s> {
             && (!self.api.outbox.is_any_open() || by <= now)
         {
             self.stopping = Stopping::Flushing { by: now.after(FLUSH_MS) };
+            self.link.stop_responses(&mut self.shared);
         }
         if let Stopping::Flushing { by } = self.stopping
             && (self.link.is_flushed() || by <= now)

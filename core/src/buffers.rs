@@ -1,11 +1,14 @@
 //! The memory of a bot on a board: one value, sized in one place.
 
-use crate::api::{CallSlot, HttpLane};
+use crate::api::{AckReaction, CallSlot, HttpLane};
 use crate::config::Storage;
 use crate::gate::SeenEntry;
-use crate::link::{FinishedId, PartSet};
+use crate::link::{CallbackSlot, FinishedId, PartSet};
 use crate::notice::Notice;
 use crate::storage::{Region, Slots};
+
+/// A callback's head, some 300 bytes, and its answer.
+const CALLBACK: usize = 640;
 
 /// All buffers of one bot with one `Http` lane and one call at a time.
 ///
@@ -35,10 +38,12 @@ pub struct Buffers<const MESSAGE: usize, const OUT: usize, const HTTP: usize, co
     http_in: [u8; HTTP],
     http_out: [u8; HTTP],
     call: [u8; HTTP],
+    callback: [u8; CALLBACK],
     token: [u8; TOKEN],
     seen: [SeenEntry; SEEN],
     part_sets: [PartSet; 2],
     finished: [FinishedId; 8],
+    reactions: [AckReaction; 4],
     notices: [Notice; 4],
 }
 
@@ -57,10 +62,12 @@ impl<const MESSAGE: usize, const OUT: usize, const HTTP: usize, const TOKEN: usi
             http_in: [0; HTTP],
             http_out: [0; HTTP],
             call: [0; HTTP],
+            callback: [0; CALLBACK],
             token: [0; TOKEN],
             seen: [SeenEntry::EMPTY; SEEN],
             part_sets: [PartSet::EMPTY; 2],
             finished: [FinishedId::EMPTY; 8],
+            reactions: [AckReaction::EMPTY; 4],
             notices: [Notice::Connected; 4],
         }
     }
@@ -70,6 +77,7 @@ impl<const MESSAGE: usize, const OUT: usize, const HTTP: usize, const TOKEN: usi
         Tables {
             http: [HttpLane::new(Region::fixed(&mut self.http_in), Region::fixed(&mut self.http_out))],
             outbox: [CallSlot::new(Region::fixed(&mut self.call))],
+            callbacks: [CallbackSlot::new(Region::fixed(&mut self.callback))],
             texts: &mut self.texts,
             socket_in: &mut self.socket_in,
             socket_out: &mut self.socket_out,
@@ -80,6 +88,7 @@ impl<const MESSAGE: usize, const OUT: usize, const HTTP: usize, const TOKEN: usi
             seen: &mut self.seen,
             part_sets: &mut self.part_sets,
             finished: &mut self.finished,
+            reactions: &mut self.reactions,
             notices: &mut self.notices,
         }
     }
@@ -98,6 +107,7 @@ impl<const MESSAGE: usize, const OUT: usize, const HTTP: usize, const TOKEN: usi
 pub struct Tables<'s> {
     http: [HttpLane<'s>; 1],
     outbox: [CallSlot<'s>; 1],
+    callbacks: [CallbackSlot<'s>; 1],
     texts: &'s mut [u8],
     socket_in: &'s mut [u8],
     socket_out: &'s mut [u8],
@@ -108,6 +118,7 @@ pub struct Tables<'s> {
     seen: &'s mut [SeenEntry],
     part_sets: &'s mut [PartSet],
     finished: &'s mut [FinishedId],
+    reactions: &'s mut [AckReaction],
     notices: &'s mut [Notice],
 }
 
@@ -124,8 +135,10 @@ impl<'s> Tables<'s> {
             part_sets: Slots::fixed(self.part_sets),
             finished: Slots::fixed(self.finished),
             seen: Slots::fixed(self.seen),
+            callbacks: Slots::fixed(&mut self.callbacks),
             http: Slots::fixed(&mut self.http),
             outbox: Slots::fixed(&mut self.outbox),
+            reactions: Slots::fixed(self.reactions),
             token: Region::fixed(self.token),
             notices: Slots::fixed(self.notices),
         }

@@ -2,14 +2,14 @@
 
 use core::fmt;
 
-use crate::api::{CallSlot, HttpLane};
+use crate::api::{AckReaction, CallSlot, HttpLane, OwnOpenId};
 use crate::gate::SeenEntry;
-use crate::link::{FinishedId, PartSet};
+use crate::link::{CallbackSlot, FinishedId, PartSet};
 use crate::notice::Notice;
 use crate::storage::{Region, Slots};
 use crate::wire::url::{Scheme, Url, UrlError};
 
-pub use crate::shared::OnFatal;
+pub use crate::shared::{LinkMode, OnFatal};
 
 /// The open platform an app lives on. An app lives on exactly one.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -61,6 +61,10 @@ pub struct Config<'a> {
     pub on_fatal: OnFatal,
     /// Whether a discovery code that the protocol does not list is fatal; else it is retried.
     pub unknown_code_is_fatal: bool,
+    /// How much of a long connection is wanted.
+    pub link: LinkMode,
+    /// Where the bot's own `open_id` comes from.
+    pub own_open_id: OwnOpenId<'a>,
     /// Allows `http` and `ws` to hosts other than this machine. The app secret then travels in the clear.
     pub dangerously_allow_plaintext: bool,
 }
@@ -79,6 +83,8 @@ impl Default for Config<'_> {
             follow_reconnect_count: false,
             on_fatal: OnFatal::End,
             unknown_code_is_fatal: true,
+            link: LinkMode::Connect,
+            own_open_id: OwnOpenId::Fetched,
             dangerously_allow_plaintext: false,
         }
     }
@@ -153,10 +159,14 @@ pub struct Storage<'s> {
     pub finished: Slots<'s, FinishedId>,
     /// Ids of delivered events: two entries a chat message, one for any other.
     pub seen: Slots<'s, SeenEntry>,
+    /// Callbacks that wait for the application's answer; a full table answers `{}` at once.
+    pub callbacks: Slots<'s, CallbackSlot<'s>>,
     /// The `Http` lanes: at least one.
     pub http: Slots<'s, HttpLane<'s>>,
     /// The outbox: calls that wait, fly, or whose completion was not taken yet.
     pub outbox: Slots<'s, CallSlot<'s>>,
+    /// Acknowledgement reactions that were not sent yet; when the table is full, the oldest go.
+    pub reactions: Slots<'s, AckReaction>,
     /// The tenant token; the platform's are up to 4 KB long.
     pub token: Region<'s>,
     /// Notices that nobody took yet.
@@ -179,8 +189,10 @@ impl Storage<'_> {
             part_sets: Slots::growable(8),
             finished: Slots::growable(256),
             seen: Slots::growable(2 * 65_536),
+            callbacks: Slots::growable_with(64, || CallbackSlot::new(Region::growable(256 * 1024))),
             http: Slots::growable_with(4, || HttpLane::new(Region::growable(2 * MIB), Region::growable(2 * MIB))),
             outbox: Slots::growable_with(256, || CallSlot::new(Region::growable(MIB))),
+            reactions: Slots::growable(256),
             token: Region::growable(16 * 1024),
             notices: Slots::growable(64),
         }

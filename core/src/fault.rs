@@ -244,6 +244,9 @@ pub enum Misuse {
     Field(&'static str),
     /// All places of the outbox are taken. Next step: take completions, or give a larger outbox.
     Full,
+    /// The callback is unknown, was answered already, or got `{}` because 2.5 s were over. Next step: change the card with
+    /// its token ([`Call::UpdateCard`](crate::Call::UpdateCard)).
+    Late,
     /// The bot is shutting down or has ended.
     Stopping,
     /// The request is longer than one place of the outbox. Next step: send less, or give larger places.
@@ -258,6 +261,9 @@ impl fmt::Display for Misuse {
         match self {
             Self::Field(name) => write!(f, "{name} is empty or not allowed"),
             Self::Full => f.write_str("the outbox is full: wait for a result, then try again"),
+            Self::Late => f.write_str(
+                "no callback waits for this answer (it was given, or 2.5 s were over): update the card with its token",
+            ),
             Self::Stopping => f.write_str("the bot is stopping and takes no more calls"),
             Self::TooLong { needed } => write!(f, "the request takes {needed} bytes, more than the outbox has for one"),
         }
@@ -301,6 +307,16 @@ pub struct CallFault {
     pub code: i64,
     /// The platform's own words, cut to 96 bytes.
     pub message: Short<96>,
+}
+
+impl CallFault {
+    /// What a person or program can do: by the code where it says more than its class.
+    pub const fn next_step(&self) -> &'static str {
+        match crate::api::hint(self.code) {
+            Some(hint) => hint,
+            None => self.kind.next_step(),
+        }
+    }
 }
 
 /// The classes of failed calls (protocol section 16.5).
@@ -372,6 +388,6 @@ impl fmt::Display for CallFault {
             }
             f.write_str(")")?;
         }
-        write!(f, "; {}", self.kind.next_step())
+        write!(f, "; {}", self.next_step())
     }
 }

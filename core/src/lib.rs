@@ -33,13 +33,15 @@ mod text;
 mod time;
 pub mod wire;
 
-pub use api::{Call, CallId, CallSlot, Completion, HttpLane, ReceiveIdType, Sent};
+pub use api::{
+    AckReaction, Body, Call, CallAnswer, CallId, CallSlot, Completion, HttpLane, Identity, OwnOpenId, ReceiveIdType,
+};
 pub use bot::{Bot, State};
 pub use buffers::{Buffers, Tables};
-pub use config::{Config, Domain, OnFatal, Storage};
-pub use event::{DeliveryId, Envelope, Event, Layout, Message, Sender, Verdict};
+pub use config::{Config, Domain, LinkMode, OnFatal, Storage};
+pub use event::{DeliveryId, Envelope, Event, Layout, Message, ResponseId, Sender, Verdict};
 pub use fault::End;
-pub use gate::{Seen, SeenEntry};
+pub use gate::{RestoreError, Seen, SeenEntry};
 pub use lane::{Attempt, Closed, Lane, Target, Wish};
 pub use notice::{Notice, Report, Stats};
 pub use rng::Seed;

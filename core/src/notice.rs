@@ -1,6 +1,6 @@
 //! What people and metrics may want to know: counters that never lie, and notices that may be missed.
 
-use crate::fault::{CallFaultKind, DropReason, LinkFault};
+use crate::fault::{CallFault, CallFaultKind, DropReason, LinkFault};
 use crate::storage::Slots;
 use crate::text::Short;
 
@@ -32,12 +32,29 @@ pub enum Notice {
         /// The platform's `trace_id`, to search for in its event log.
         trace_id: Short<48>,
     },
+    /// The platform was asked who the bot is and did not say. Meanwhile no group message counts as a mention of it.
+    IdentityFailed {
+        /// Why.
+        fault: CallFault,
+        /// Milliseconds until it is asked again.
+        wait_ms: u64,
+    },
+    /// The bot knows its own `open_id`.
+    IdentityKnown {
+        /// `ou_…`
+        open_id: Short<64>,
+    },
     /// The long connection, or an attempt at it, failed; the bot dials again.
     LinkLost {
         /// Why.
         fault: LinkFault,
         /// Milliseconds until the next attempt.
         wait_ms: u64,
+    },
+    /// An acknowledgement reaction did not get through. After 231001 that emoji is not used any more.
+    ReactionFailed {
+        /// Why.
+        fault: CallFault,
     },
     /// The platform refused a token request; calls wait.
     TokenFailed {
@@ -55,8 +72,12 @@ pub struct Stats {
     pub accepted: u64,
     /// Acks written with code 200, for whatever reason.
     pub acked: u64,
+    /// Callbacks answered by the application.
+    pub callbacks_answered: u64,
     /// Callbacks answered `{}` because nobody had room for them; the platform never sends them again.
     pub callbacks_lost: u64,
+    /// Callbacks the application wanted to answer later and did not in time: answered `{}`.
+    pub callbacks_unanswered: u64,
     /// Calls finished, well or not.
     pub calls_finished: u64,
     /// Calls finished well.
@@ -83,6 +104,10 @@ pub struct Stats {
     pub pongs: u64,
     /// Pongs whose payload was not a usable ClientConfig.
     pub pongs_malformed: u64,
+    /// Acknowledgement reactions that did not get through.
+    pub reactions_dropped: u64,
+    /// Acknowledgement reactions sent.
+    pub reactions_sent: u64,
     /// Dedup entries pushed out before their window ended, for want of room.
     pub seen_evicted: u64,
     /// Changes of [`State`](crate::State).

@@ -19,6 +19,19 @@ pub enum OnFatal {
     SlowRetry,
 }
 
+/// How much of a long connection is wanted.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum LinkMode {
+    /// Events are wanted.
+    #[default]
+    Connect,
+    /// Discovery is asked once it succeeds, then the bot rests: the platform's answer is a check of the app, and no event
+    /// is taken from a bot that runs elsewhere.
+    Discover,
+    /// Calls only. A bot that rests and has no call to make has neither a wish nor a deadline.
+    Off,
+}
+
 /// The settings that are no text.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rules {
@@ -28,6 +41,9 @@ pub(crate) struct Rules {
     pub(crate) unknown_code_is_fatal: bool,
     pub(crate) allow_plaintext: bool,
     pub(crate) call_timeout_ms: u64,
+    pub(crate) link: LinkMode,
+    /// Group messages count only where the bot is mentioned: its identity is looked up before it connects.
+    pub(crate) identity_first: bool,
 }
 
 /// Copies of the configuration's texts, one behind the other.
@@ -99,7 +115,10 @@ impl Account<'_> {
 
 pub(crate) struct Shared<'s> {
     pub(crate) now: Instant,
+    /// The wall clock as the runtime told it.
     pub(crate) wall: Option<(Instant, UnixMillis)>,
+    /// The platform's clock, from its last HTTP answer.
+    pub(crate) platform_wall: Option<(Instant, UnixMillis)>,
     pub(crate) rng: Rng,
     pub(crate) report: Report<'s>,
     pub(crate) rules: Rules,
@@ -107,6 +126,12 @@ pub(crate) struct Shared<'s> {
 }
 
 impl Shared<'_> {
+    /// The time of day, by the runtime's clock or else the platform's.
+    pub(crate) fn unix(&self) -> Option<UnixMillis> {
+        let (at, UnixMillis(unix)) = self.wall.or(self.platform_wall)?;
+        Some(UnixMillis(unix.saturating_add(self.now.since(at))))
+    }
+
     pub(crate) fn user_agent(&self) -> &str {
         self.account.texts.get(&self.account.user_agent)
     }

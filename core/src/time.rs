@@ -33,6 +33,12 @@ impl Instant {
         }
     }
 
+    /// `ms` milliseconds earlier, at most the start of the clock.
+    #[must_use]
+    pub const fn before(self, ms: u64) -> Self {
+        Self(self.0.saturating_sub(ms))
+    }
+
     /// Milliseconds from `earlier` to this instant, 0 when `earlier` is later.
     pub const fn since(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0)
@@ -83,6 +89,8 @@ pub enum Why {
     Draining,
     /// An HTTP exchange, from dial to the last byte, must end.
     Exchange,
+    /// The bot's own identity is asked for again.
+    Identity,
     /// Nothing at all came in for too long (liveness rule b).
     Idle,
     /// The event at the head of the line must be decided.
@@ -95,6 +103,10 @@ pub enum Why {
     Ping,
     /// Something must have come in after a ping (liveness rule a).
     Pong,
+    /// An acknowledgement reaction is tried again, or dropped.
+    Reaction,
+    /// A callback's default answer is due.
+    Response,
     /// The WebSocket upgrade must be answered.
     Upgrade,
 }
@@ -109,12 +121,15 @@ impl fmt::Display for Why {
             Self::Closing => "closing the connection",
             Self::Draining => "finishing accepted calls",
             Self::Exchange => "an HTTP exchange",
+            Self::Identity => "the next lookup of the bot's identity",
             Self::Idle => "silence on the connection",
             Self::Inbox => "room in the inbox",
             Self::KeepAlive => "an idle HTTP connection",
             Self::Parts => "the rest of a split message",
             Self::Ping => "the next ping",
             Self::Pong => "an answer to a ping",
+            Self::Reaction => "an acknowledgement reaction",
+            Self::Response => "the answer to a callback",
             Self::Upgrade => "the WebSocket upgrade",
         })
     }

@@ -210,7 +210,7 @@ fn line_6_after_a_failed_open_the_wish_is_down_until_a_deadline() {
             Lane::Socket => w.script.dial_socket = Dial::Fail(Closed::Refused),
             Lane::Http(_) => w.script.dial_http = Dial::Fail(Closed::Refused),
         }
-        w.fact(|bot, now| bot.submit(now, Call::ReplyText { message_id: "om", text: "x", uuid: None })).unwrap();
+        w.fact(|bot, now| bot.submit(now, Call::reply_text("om", "x"))).unwrap();
         for _ in 0..200 {
             let Some(due) = w.bot.poll_timeout() else { break };
             w.now = w.now.max(due.at.as_millis());

@@ -15,7 +15,7 @@
 mod support;
 
 use larkwire_core::{
-    Attempt, Call, CallId, Closed, Config, DeliveryId, Lane, Seed, State, Storage, UnixMillis, Verdict, Wish,
+    Attempt, Body, Call, CallId, Closed, Config, DeliveryId, Lane, Seed, State, Storage, UnixMillis, Verdict, Wish,
 };
 use support::*;
 
@@ -282,9 +282,9 @@ impl Life {
     fn submit(&mut self) {
         let text = "x".repeat([1, 100, 2000][self.dice.below(3)]);
         let call = if self.dice.one_in(2) {
-            Call::ReplyText { message_id: "om_1", text: &text, uuid: None }
+            Call::reply_text("om_1", &text)
         } else {
-            Call::SendText { receive_id: "oc_1", receive_id_type: None, text: &text, uuid: Some("u") }
+            Call::Send { receive_id: "oc_1", receive_id_type: None, body: Body::text(&text), uuid: Some("u") }
         };
         if let Ok(id) = self.w.fact(|bot, now| bot.submit(now, call)) {
             self.old_calls.push(id);

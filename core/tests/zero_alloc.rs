@@ -130,7 +130,7 @@ fn a_bot_in_fixed_storage_never_allocates() {
         for bytes in &events {
             delivered += one_event(&mut bot, now, bytes);
         }
-        bot.submit(now, Call::ReplyText { message_id: "om_1", text: "hi", uuid: None }).unwrap();
+        bot.submit(now, Call::reply_text("om_1", "hi")).unwrap();
         for reply in [&token, &sent] {
             let attempt = up(&bot, http);
             let n = bot.poll_transmit(http).len();

@@ -2,7 +2,7 @@
 
 use arbitrary::{Arbitrary, Unstructured};
 use larkwire_core::{
-    Attempt, Bot, Buffers, Call, Closed, Config, Domain, OnFatal, ReceiveIdType, Seed, Storage, UnixMillis, Verdict,
+    Attempt, Bot, Buffers, Body, Call, Closed, Config, Domain, OnFatal, ReceiveIdType, Seed, Storage, UnixMillis, Verdict,
 };
 
 use crate::pb;
@@ -249,11 +249,11 @@ fn tell(world: &mut World<'_>, fact: &Fact<'_>, old_ids: &[larkwire_core::Delive
             world.feed(0, format!("{head}Handshake-Autherrcode: {}\r\n\r\n", number(auth)).as_bytes());
         }
         Fact::Reply(text) => {
-            let _ = world.fact(|bot, now| bot.submit(now, Call::ReplyText { message_id: "om_1", text, uuid: None }));
+            let _ = world.fact(|bot, now| bot.submit(now, Call::reply_text("om_1", text)));
         }
         Fact::Send(receive_id, text, uuid) => {
             let receive_id_type = text.is_empty().then_some(ReceiveIdType::OpenId);
-            let call = Call::SendText { receive_id, receive_id_type, text, uuid };
+            let call = Call::Send { receive_id: receive_id, receive_id_type: receive_id_type, body: Body::text(text), uuid: uuid };
             let _ = world.fact(|bot, now| bot.submit(now, call));
         }
         Fact::Serve(times) => {

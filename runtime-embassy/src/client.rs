@@ -3,7 +3,7 @@
 use core::fmt;
 
 use larkwire_core::fault::CallError;
-use larkwire_core::{Bot, Call, End, Notice, ReceiveIdType, Sent, Short, State, Stats};
+use larkwire_core::{Body, Bot, Call, End, Notice, ReceiveIdType, Short, State, Stats};
 
 use crate::connect::Connect;
 use crate::inbox::Inbox;
@@ -103,7 +103,7 @@ impl Client<'_> {
     /// # Errors
     /// [`CallError`] says what to do.
     pub async fn reply_text(&self, message_id: &str, text: &str) -> CallResult {
-        self.call(Call::ReplyText { message_id, text, uuid: None }).await
+        self.call(Call::reply_text(message_id, text)).await
     }
 
     /// Sends a text to a chat, a person or an e-mail address; what `receive_id` is shows in its form.
@@ -111,7 +111,7 @@ impl Client<'_> {
     /// # Errors
     /// [`CallError`] says what to do.
     pub async fn send_text(&self, receive_id: &str, text: &str) -> CallResult {
-        self.call(Call::SendText { receive_id, receive_id_type: None, text, uuid: None }).await
+        self.call(Call::send_text(receive_id, text)).await
     }
 
     /// As [`send_text`](Self::send_text), for a receiver whose kind does not show.
@@ -119,7 +119,13 @@ impl Client<'_> {
     /// # Errors
     /// [`CallError`] says what to do.
     pub async fn send_text_to(&self, receive_id: &str, kind: ReceiveIdType, text: &str) -> CallResult {
-        self.call(Call::SendText { receive_id, receive_id_type: Some(kind), text, uuid: None }).await
+        self.call(Call::Send {
+            receive_id: receive_id,
+            receive_id_type: Some(kind),
+            body: Body::text(text),
+            uuid: None,
+        })
+        .await
     }
 
     /// Makes a call and waits for its result; while the outbox is full it waits for a place. A call that was accepted is
@@ -160,19 +166,19 @@ impl Client<'_> {
 }
 
 /// What came of a call.
-pub type CallResult = Result<SentMessage, CallError>;
+pub type CallResult = Result<CallAnswer, CallError>;
 
 /// A message the platform has taken.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct SentMessage {
+pub struct CallAnswer {
     /// `om_…`
     pub message_id: Short<64>,
     /// The platform's log id, for questions to its support.
     pub log_id: Short<48>,
 }
 
-impl SentMessage {
-    pub(crate) fn new(sent: &Sent<'_>, log_id: Short<48>) -> Self {
+impl CallAnswer {
+    pub(crate) fn new(sent: &larkwire_core::CallAnswer<'_>, log_id: Short<48>) -> Self {
         Self { message_id: Short::new(sent.message_id), log_id }
     }
 }

@@ -9,7 +9,7 @@ mod inbox;
 mod loops;
 mod monitor;
 
-pub use client::{CallResult, Client, LanesError, Resources, Runner, SentMessage};
+pub use client::{CallAnswer, CallResult, Client, LanesError, Resources, Runner};
 pub use connect::{Connect, Destination, Stream, TcpConnect, TcpStream, TcpWriter};
 pub use event::Event;
 pub use inbox::{Channel, ChannelInbox, Events, Inbox, Offer};

@@ -11,7 +11,7 @@ use embassy_sync::waitqueue::{MultiWakerRegistration, WakerRegistration};
 use larkwire_core::fault::{CallError, Misuse};
 use larkwire_core::{Bot, Call, CallId, End, Instant, Notice};
 
-use crate::client::{CallResult, SentMessage};
+use crate::client::{CallAnswer, CallResult};
 
 /// Calls that are waited for at once; further callers wait for a place first.
 const CALLERS: usize = 4;
@@ -120,7 +120,7 @@ impl Inner<'_> {
     fn take(&mut self, id: CallId) -> Option<CallResult> {
         let completion = self.bot.poll_completion().filter(|completion| completion.id == id)?;
         let result = match completion.result {
-            Ok(sent) => Ok(SentMessage::new(&sent, completion.log_id)),
+            Ok(sent) => Ok(CallAnswer::new(&sent, completion.log_id)),
             Err(fault) => Err(CallError::Failed { fault, log_id: completion.log_id }),
         };
         self.complete(id);

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use larkwire_core::fault::{CallError, Misuse};
-use larkwire_core::{Bot, Call, End, ReceiveIdType, Seed, Sent, Short, State, Stats, Storage};
+use larkwire_core::{Body, Bot, Call, End, ReceiveIdType, Seed, Short, State, Stats, Storage};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
@@ -86,7 +86,7 @@ impl Client {
     /// # Errors
     /// [`CallError`] says what to do.
     pub async fn reply_text(&self, message_id: &str, text: &str) -> CallResult {
-        self.call(Call::ReplyText { message_id, text, uuid: None }).await
+        self.call(Call::reply_text(message_id, text)).await
     }
 
     /// Sends a text to a chat, a person or an e-mail address; what `receive_id` is shows in its form.
@@ -94,7 +94,7 @@ impl Client {
     /// # Errors
     /// [`CallError`] says what to do.
     pub async fn send_text(&self, receive_id: &str, text: &str) -> CallResult {
-        self.call(Call::SendText { receive_id, receive_id_type: None, text, uuid: None }).await
+        self.call(Call::send_text(receive_id, text)).await
     }
 
     /// As [`send_text`](Self::send_text), for a receiver whose kind does not show.
@@ -102,7 +102,13 @@ impl Client {
     /// # Errors
     /// [`CallError`] says what to do.
     pub async fn send_text_to(&self, receive_id: &str, kind: ReceiveIdType, text: &str) -> CallResult {
-        self.call(Call::SendText { receive_id, receive_id_type: Some(kind), text, uuid: None }).await
+        self.call(Call::Send {
+            receive_id: receive_id,
+            receive_id_type: Some(kind),
+            body: Body::text(text),
+            uuid: None,
+        })
+        .await
     }
 
     /// Makes a call and waits for its result; while the outbox is full it waits for a place. A call that was accepted is
@@ -232,11 +238,11 @@ impl Submitted {
 }
 
 /// What came of a call.
-pub type CallResult = Result<SentMessage, CallError>;
+pub type CallResult = Result<CallAnswer, CallError>;
 
 /// A message the platform has taken.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct SentMessage {
+pub struct CallAnswer {
     /// `om_…`
     pub message_id: String,
     /// The whole `data` object of the answer as JSON text.
@@ -245,8 +251,8 @@ pub struct SentMessage {
     pub log_id: Short<48>,
 }
 
-impl SentMessage {
-    pub(crate) fn new(sent: &Sent<'_>, log_id: Short<48>) -> Self {
+impl CallAnswer {
+    pub(crate) fn new(sent: &larkwire_core::CallAnswer<'_>, log_id: Short<48>) -> Self {
         Self { message_id: sent.message_id.to_owned(), data: sent.data.to_owned(), log_id }
     }
 }

@@ -10,7 +10,7 @@ mod monitor;
 mod report;
 mod settings;
 
-pub use client::{CallResult, Client, SentMessage, Submitted};
+pub use client::{CallAnswer, CallResult, Client, Submitted};
 pub use event::Event;
 pub use inbox::{Events, Inbox, Offer};
 pub use larkwire_core as core;

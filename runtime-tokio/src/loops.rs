@@ -7,7 +7,7 @@ use larkwire_core::{Attempt, Bot, Closed, End, Wish};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::sleep_until;
 
-use crate::client::SentMessage;
+use crate::client::CallAnswer;
 use crate::connect::{Connect, Destination};
 use crate::inbox::{Inbox, Offer};
 use crate::monitor::Monitor;
@@ -201,7 +201,7 @@ async fn report(monitor: &Monitor) -> End {
             while let Some(completion) = bot.poll_completion() {
                 let id = completion.id;
                 let result = match completion.result {
-                    Ok(sent) => Ok(SentMessage::new(&sent, completion.log_id)),
+                    Ok(sent) => Ok(CallAnswer::new(&sent, completion.log_id)),
                     Err(fault) => Err(CallError::Failed { fault, log_id: completion.log_id }),
                 };
                 if let Some(waiter) = waiters.remove(&id) {

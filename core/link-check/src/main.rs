@@ -9,7 +9,7 @@
 use core::hint::black_box;
 
 use larkwire_core::{
-    Attempt, Bot, Buffers, Call, Closed, Config, Event, Instant, Lane, ReceiveIdType, Seed, UnixMillis, Verdict, Wish,
+    Attempt, Bot, Buffers, Body, Call, Closed, Config, Event, Instant, Lane, ReceiveIdType, Seed, UnixMillis, Verdict, Wish,
 };
 
 /// The small board of [`Buffers`].
@@ -62,8 +62,8 @@ fn facts(bot: &mut Bot<'_>) {
 fn commands(bot: &mut Bot<'_>) {
     let uuid = black_box(Some("u"));
     let receive_id_type = black_box(Some(ReceiveIdType::ChatId));
-    let _ = black_box(bot.submit(now(), Call::ReplyText { message_id: text(), text: text(), uuid }));
-    let _ = black_box(bot.submit(now(), Call::SendText { receive_id: text(), receive_id_type, text: text(), uuid }));
+    let _ = black_box(bot.submit(now(), Call::Reply { message_id: text(), body: Body::text(text()), in_thread: false, uuid: uuid }));
+    let _ = black_box(bot.submit(now(), Call::Send { receive_id: text(), receive_id_type: receive_id_type, body: Body::text(text()), uuid: uuid }));
     bot.shut_down(now());
 }
 

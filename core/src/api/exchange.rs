@@ -6,7 +6,7 @@ use crate::pipe::Pipe;
 use crate::rng::Rng;
 use crate::storage::Region;
 use crate::text::Short;
-use crate::time::{Earliest, Instant, Why};
+use crate::time::{Earliest, Instant, UnixMillis, Why};
 use crate::wire::http::{self, Body, Head, HeadScan, HttpError};
 use crate::wire::writer::Writer;
 
@@ -34,6 +34,8 @@ pub(crate) struct Answer<'a> {
     /// `Retry-After` or `x-ogw-ratelimit-reset`, in seconds.
     pub(crate) retry_after: u32,
     pub(crate) log_id: Short<48>,
+    /// The server's clock.
+    pub(crate) date: Option<UnixMillis>,
 }
 
 impl Answer<'_> {
@@ -72,6 +74,7 @@ struct HeadInfo {
     keep_alive: bool,
     retry_after: u32,
     log_id: Short<48>,
+    date: Option<UnixMillis>,
 }
 
 /// The memory and state of one `Http` lane. `input` holds the longest answer with its head (4 KiB do for the calls a
@@ -333,6 +336,7 @@ impl<'s> HttpLane<'s> {
             body: self.input.slice(0, self.body_len),
             retry_after: head.retry_after,
             log_id: head.log_id,
+            date: head.date,
         })
     }
 
@@ -390,6 +394,7 @@ impl<'s> HttpLane<'s> {
                     keep_alive: head.keep_alive(),
                     retry_after: head.retry_after_secs().unwrap_or_default(),
                     log_id: head.header("X-Tt-Logid").map(Short::from_bytes).unwrap_or_default(),
+                    date: head.header("Date").and_then(http::parse_date),
                 };
                 self.head = Some((info, Body::new(head.framing(false)?)));
             }

@@ -1,48 +1,57 @@
 //! Requests to the open platform: discovery, the tenant token, calls (protocol sections 2, 15, 16).
 //!
 //! ```text
-//!  outbox ── calls ──┐
-//!  token  ── fetch ──┼─► schedule ─► HttpLane: Dialing ─► Busy ─► Idle ─► Down
-//!  link ─ discovery ─┘               one exchange at a time, kept alive a few seconds
+//!  outbox ──── calls ────┐
+//!  reactions ── acks ────┤
+//!  identity ── lookup ───┼─► schedule ─► HttpLane: Dialing ─► Busy ─► Idle ─► Down
+//!  token ──── fetch ─────┤               one exchange at a time, kept alive a few seconds
+//!  link ── discovery ────┘
 //! ```
-//! Discovery goes first, then the token, then calls in their order.
+//! Discovery goes first, then the token, the bot's identity, calls in their order, and reactions last.
 
+mod body;
 mod call;
 mod codes;
 mod discover;
 mod exchange;
+mod finish;
+mod identity;
 mod outbox;
+mod reactions;
 mod token;
 
+pub use body::Body;
 pub use call::{Call, ReceiveIdType};
 pub use exchange::HttpLane;
-pub use outbox::{CallId, CallSlot, Completion, Sent};
+pub use identity::{Identity, OwnOpenId};
+pub use outbox::{CallAnswer, CallId, CallSlot, Completion};
+pub use reactions::AckReaction;
 
+pub(crate) use call::check_object;
+pub(crate) use codes::hint;
 pub(crate) use discover::read_discovery;
+pub(crate) use reactions::Reactions;
 
-use crate::fault::{CallFault, CallFaultKind, Fatal, FatalReason, Misuse};
+use crate::fault::{CallFault, CallFaultKind, Misuse};
 use crate::lane::{Attempt, Closed, Target};
-use crate::notice::Notice;
-use crate::shared::{OnFatal, Shared};
+use crate::shared::Shared;
 use crate::storage::{Region, Slots};
 use crate::time::{Earliest, Instant, Why};
-use codes::CallClass;
 use exchange::Fault;
+use identity::Lookup;
 use outbox::Outbox;
 use token::Token;
 
 /// From the wish for a stream to the last byte of the answer (protocol section 2.2).
 const EXCHANGE_MS: u64 = 15_000;
-/// Tries of a call that the platform is too busy for.
-const TRIES: u8 = 3;
-/// No call waits longer between tries, whatever the platform says (protocol section 16.5).
-const CALL_WAIT_MS: u64 = 60_000;
 
 /// What an exchange is for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Job {
     Call(usize),
     Discover,
+    Identity,
+    React(usize),
     Token,
 }
 
@@ -58,12 +67,26 @@ pub(crate) struct Finished {
 pub(crate) struct Api<'s> {
     pub(crate) lanes: Slots<'s, HttpLane<'s>>,
     pub(crate) outbox: Outbox<'s>,
+    pub(crate) reactions: Reactions<'s>,
+    pub(crate) lookup: Lookup,
     pub(crate) token: Token<'s>,
 }
 
 impl<'s> Api<'s> {
-    pub(crate) fn new(lanes: Slots<'s, HttpLane<'s>>, outbox: Slots<'s, CallSlot<'s>>, token: Region<'s>) -> Self {
-        let mut api = Self { lanes, outbox: Outbox::new(outbox), token: Token::new(token) };
+    pub(crate) fn new(
+        lanes: Slots<'s, HttpLane<'s>>,
+        outbox: Slots<'s, CallSlot<'s>>,
+        reactions: Slots<'s, AckReaction>,
+        token: Region<'s>,
+        own: OwnOpenId<'_>,
+    ) -> Self {
+        let mut api = Self {
+            lanes,
+            outbox: Outbox::new(outbox),
+            reactions: Reactions::new(reactions),
+            lookup: Lookup::new(own),
+            token: Token::new(token),
+        };
         let all = api.lanes.cap();
         api.lanes.ensure(all);
         api
@@ -80,10 +103,13 @@ impl<'s> Api<'s> {
             lane.deadlines(earliest);
         }
         self.outbox.deadlines(now, earliest);
-        if self.outbox.is_any_waiting() && self.token.brake > now {
+        self.reactions.deadlines(now, earliest);
+        self.lookup.deadlines(now, earliest);
+        let waiting = self.outbox.is_any_waiting() || self.reactions.is_any_waiting() || self.lookup.is_due(now);
+        if waiting && self.token.brake > now {
             earliest.add(self.token.brake, Why::CallRetry);
         }
-        if self.outbox.is_any_waiting() {
+        if waiting {
             for lane in self.lanes.as_slice() {
                 if lane.is_braked(now) {
                     earliest.add(lane.brake, Why::Brake);
@@ -147,9 +173,11 @@ impl<'s> Api<'s> {
 
     // ---- what to do next ----
 
-    /// Gives work to lanes; `discovery` says whether the link waits for one.
-    pub(crate) fn schedule(&mut self, discovery: bool, shared: &mut Shared<'_>) -> Option<Finished> {
+    /// Gives work to lanes; `discovery` says whether the link waits for one, `identity` whether the bot may ask who it
+    /// is.
+    pub(crate) fn schedule(&mut self, discovery: bool, identity: bool, shared: &mut Shared<'_>) -> Option<Finished> {
         self.outbox.expire(shared.now, self.token.refusal(), &mut shared.report);
+        self.reactions.expire(shared.now, &mut shared.report);
         let mut discovery = discovery && !self.is_busy_with(Job::Discover);
         for index in 0..self.lanes.as_slice().len() {
             let Some(lane) = self.lanes.get(index).filter(|lane| lane.is_free()) else { continue };
@@ -157,16 +185,21 @@ impl<'s> Api<'s> {
                 discovery = false;
                 Job::Discover
             } else if !lane.is_braked(shared.now)
-                && let Some(job) = self.next_call(shared.now)
+                && let Some(job) = self.next_job(identity, shared.now)
             {
                 job
             } else {
                 continue;
             };
             let mut by = shared.now.after(EXCHANGE_MS);
-            if let Job::Call(slot) = job {
-                self.outbox.take_off(slot);
-                by = by.min(self.outbox.expires(slot));
+            match job {
+                Job::Call(slot) => {
+                    self.outbox.take_off(slot);
+                    by = by.min(self.outbox.expires(slot));
+                }
+                Job::Identity => self.lookup.take_off(),
+                Job::React(slot) => self.reactions.take_off(slot),
+                Job::Discover | Job::Token => {}
             }
             let reused = self.lanes.get_mut(index).is_some_and(|lane| lane.start(job, by));
             if reused && let Some(finished) = self.write(index, job, shared) {
@@ -176,16 +209,23 @@ impl<'s> Api<'s> {
         None
     }
 
-    fn next_call(&self, now: Instant) -> Option<Job> {
-        let slot = self.outbox.next_ready(now)?;
+    /// What goes next with a token, or the token itself.
+    fn next_job(&self, identity: bool, now: Instant) -> Option<Job> {
+        let job = if identity && self.lookup.is_due(now) {
+            Job::Identity
+        } else if let Some(slot) = self.outbox.next_ready(now) {
+            Job::Call(slot)
+        } else {
+            Job::React(self.reactions.next_ready(now)?)
+        };
         if self.token.is_fresh(now) {
-            return Some(Job::Call(slot));
+            return Some(job);
         }
         if self.token.brake <= now && !self.is_busy_with(Job::Token) {
             return Some(Job::Token);
         }
         // The old token serves until its end while a new one is fetched.
-        self.token.is_valid(now).then_some(Job::Call(slot))
+        self.token.is_valid(now).then_some(job)
     }
 
     fn is_busy_with(&self, job: Job) -> bool {
@@ -195,93 +235,33 @@ impl<'s> Api<'s> {
     /// Writes the request of `job` on an open lane.
     fn write(&mut self, index: usize, job: Job, shared: &mut Shared<'_>) -> Option<Finished> {
         let lane = self.lanes.get_mut(index)?;
-        if let Job::Call(slot) = job
-            && !self.token.is_valid(shared.now)
-        {
+        if matches!(job, Job::Call(_) | Job::Identity | Job::React(_)) && !self.token.is_valid(shared.now) {
             // It ran out, or was refused on another lane, while the stream was being opened.
-            self.outbox.put_back(slot, shared.now);
+            match job {
+                Job::Call(slot) => self.outbox.put_back(slot, shared.now),
+                Job::React(slot) => self.reactions.again(slot, shared.now),
+                _ => self.lookup.put_back(),
+            }
             lane.park(shared.now);
             return None;
         }
+        let (account, token) = (&shared.account, self.token.authorization());
         let written = match job {
-            Job::Discover => lane.write(|w| discover::write_request(w, &shared.account)),
-            Job::Token => lane.write(|w| token::write_request(w, &shared.account)),
             Job::Call(slot) => {
                 self.outbox.used_token(slot, self.token.serial());
-                let token = self.token.authorization();
-                lane.write(|w| self.outbox.write_request(slot, token, w, &shared.account))
+                lane.write(|w| self.outbox.write_request(slot, token, w, account))
             }
+            Job::Discover => lane.write(|w| discover::write_request(w, account)),
+            Job::Identity => {
+                self.lookup.used_token(self.token.serial());
+                lane.write(|w| finish::write_lookup(w, token, account))
+            }
+            Job::React(slot) => self.reactions.request(slot, self.token.serial()).is_some_and(|(message_id, emoji)| {
+                lane.write(|w| finish::write_reaction(w, message_id.as_str(), emoji, token, account))
+            }),
+            Job::Token => lane.write(|w| token::write_request(w, account)),
         };
         (!written).then_some(Finished { lane: index, job, fault: Some(Fault::Request) })
-    }
-
-    // ---- what came of it ----
-
-    /// A token exchange ended. `Some`: the bot cannot go on.
-    pub(crate) fn token_finished(&mut self, finished: Finished, shared: &mut Shared<'_>) -> Option<Fatal> {
-        let answer = self.lanes.get(finished.lane).and_then(HttpLane::answer).filter(|_| finished.fault.is_none());
-        let refused = match answer {
-            Some(answer) => token::read(&answer),
-            None => Err(token::Refused::default()),
-        };
-        match refused.and_then(|(token, expire)| self.token.store(token, expire, shared.now)) {
-            Ok(()) => None,
-            Err(refused) if refused.credentials && shared.rules.on_fatal == OnFatal::End => {
-                Some(Fatal { reason: FatalReason::Credentials, code: refused.code, message: refused.message })
-            }
-            Err(refused) => {
-                let wait_ms = self.token.failed(refused, &mut shared.rng, shared.now);
-                shared.report.notice(Notice::TokenFailed { code: refused.code, wait_ms });
-                None
-            }
-        }
-    }
-
-    /// The exchange of a call ended.
-    pub(crate) fn call_finished(&mut self, finished: Finished, slot: usize, shared: &mut Shared<'_>) {
-        let answer = self.lanes.get(finished.lane).and_then(HttpLane::answer);
-        let (class, fault, floor_ms, tokens) = match (finished.fault, answer) {
-            (None, Some(answer)) => {
-                let log_id = answer.log_id;
-                self.outbox.set_log_id(slot, log_id);
-                match codes::read(&answer) {
-                    Ok(data) => {
-                        self.outbox.succeed(slot, data, &mut shared.report);
-                        return;
-                    }
-                    Err((class, fault)) => (class, fault, answer.floor_ms(), class == CallClass::Token),
-                }
-            }
-            (Some(Fault::Request), _) => {
-                let fault = CallFault { kind: CallFaultKind::Size, code: 0, message: Default::default() };
-                (CallClass::Final, fault, 0, false)
-            }
-            _ => {
-                let fault = CallFault { kind: CallFaultKind::Network, code: 0, message: Default::default() };
-                (CallClass::Network, fault, 0, false)
-            }
-        };
-        if tokens {
-            self.token.invalidate(self.outbox.token_of(slot));
-        }
-        let wait_ms = match class {
-            CallClass::Final => None,
-            CallClass::Token => self.outbox.forgive_token(slot).then_some(0),
-            CallClass::Network => Some(self.outbox.backoff(slot, &mut shared.rng)),
-            CallClass::Again => self
-                .outbox
-                .count_try(slot, TRIES)
-                .then(|| self.outbox.backoff(slot, &mut shared.rng).max(floor_ms.min(CALL_WAIT_MS))),
-        };
-        match wait_ms.filter(|_| shared.now < self.outbox.expires(slot)) {
-            Some(wait_ms) => {
-                self.outbox.again(slot, shared.now.after(wait_ms), fault);
-                if wait_ms > 0 {
-                    shared.report.notice(Notice::CallRetried { kind: fault.kind, code: fault.code, wait_ms });
-                }
-            }
-            None => self.outbox.fail(slot, fault, &mut shared.report),
-        }
     }
 
     /// The bot ends: nothing flies any more, what was not finished fails.
@@ -291,5 +271,6 @@ impl<'s> Api<'s> {
         }
         let fault = CallFault { kind: CallFaultKind::Ended, code: 0, message: Default::default() };
         self.outbox.fail_all(fault, &mut shared.report);
+        self.reactions.clear();
     }
 }

@@ -9,7 +9,7 @@ use crate::storage::{Region, Slots};
 use crate::text::Short;
 use crate::time::{Earliest, Instant, Why};
 use crate::wire::http::{self, HttpError, Method};
-use crate::wire::json::{Reader, Value};
+use crate::wire::json::{self, Reader, Value};
 use crate::wire::writer::Writer;
 
 /// Bytes of a call's request head beside its path and token.
@@ -25,18 +25,33 @@ pub struct Completion<'a> {
     /// Which call.
     pub id: CallId,
     /// What came of it.
-    pub result: Result<Sent<'a>, CallFault>,
+    pub result: Result<CallAnswer<'a>, CallFault>,
     /// The platform's log id, to name in a question to its support; empty when no answer came.
     pub log_id: Short<48>,
 }
 
-/// What the platform says of a message it took.
-#[derive(Clone, Copy, Debug)]
-pub struct Sent<'a> {
-    /// `om_…`, cut to 64 bytes.
+/// What the platform answered to a call.
+#[derive(Clone, Copy)]
+pub struct CallAnswer<'a> {
+    /// `om_…` of the message that was sent, cut to 64 bytes; empty for calls that send none.
     pub message_id: &'a str,
-    /// The whole `data` object as JSON text; empty where it did not fit the call's place in the outbox.
+    /// The whole `data` object (`bot` for [`Call::BotInfo`]) as JSON text; empty where there was none, or where it did
+    /// not fit the call's place in the outbox.
     pub data: &'a str,
+}
+
+impl<'a> CallAnswer<'a> {
+    /// A member of [`data`](Self::data), such as `reaction_id`, `chat_id` or `thread_id`.
+    pub fn field(&self, name: &str) -> Option<Value<'a>> {
+        member(self.data, name).ok().flatten()
+    }
+}
+
+impl core::fmt::Debug for CallAnswer<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        // What people write is not for logs.
+        write!(f, "CallAnswer({}, {} bytes)", self.message_id, self.data.len())
+    }
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -53,6 +68,8 @@ pub struct CallSlot<'s> {
     region: Region<'s>,
     state: State,
     id: CallId,
+    method: Method,
+    done_when_gone: bool,
     path_len: usize,
     len: usize,
     tries: u8,
@@ -73,6 +90,8 @@ impl<'s> CallSlot<'s> {
             region,
             state: State::Free,
             id: CallId(0),
+            method: Method::Get,
+            done_when_gone: false,
             path_len: 0,
             len: 0,
             tries: 0,
@@ -128,6 +147,8 @@ impl<'s> Outbox<'s> {
         write_call(&mut Writer::new(slot.region.bytes_mut()), call, uuid);
         slot.state = State::Waiting { until: shared.now };
         slot.id = id;
+        slot.method = call.method();
+        slot.done_when_gone = call.is_done_when_gone();
         slot.path_len = path_len;
         slot.len = needed;
         slot.tries = 0;
@@ -286,7 +307,7 @@ impl<'s> Outbox<'s> {
         let (_, slot) = done.min_by_key(|(serial, _)| *serial)?;
         let data = core::str::from_utf8(slot.region.slice(0, slot.len)).unwrap_or_default();
         let result = match &slot.result {
-            Ok(message_id) => Ok(Sent { message_id: message_id.as_str(), data }),
+            Ok(message_id) => Ok(CallAnswer { message_id: message_id.as_str(), data }),
             Err(fault) => Err(*fault),
         };
         Some(Completion { id: slot.id, result, log_id: slot.log_id })
@@ -312,31 +333,44 @@ impl<'s> Outbox<'s> {
         let path = slot.region.slice(0, slot.path_len);
         let path = core::str::from_utf8(path).map_err(|_| HttpError::RequestTarget)?;
         let body = slot.region.slice(slot.path_len, slot.len);
+        // Without a body its type would be a lie.
+        let with_body = !body.is_empty();
         let headers = [
             ("Authorization", authorization),
-            ("Content-Type", "application/json; charset=utf-8"),
             ("Accept", "application/json"),
             ("User-Agent", account.texts.get(&account.user_agent)),
+            ("Content-Type", "application/json; charset=utf-8"),
         ];
+        let headers = if with_body { headers.as_slice() } else { headers.get(..3).unwrap_or_default() };
         let target = [account.texts.get(&account.prefix), path];
-        http::write_request(w, Method::Post, &target, account.authority(), &headers, Some(body.len()))?;
+        let body_len = with_body.then_some(body.len());
+        http::write_request(w, slot.method, &target, account.authority(), headers, body_len)?;
         w.bytes(body);
         Ok(())
+    }
+
+    /// Whether the call asked for what is gone anyway.
+    pub(super) fn is_done_when_gone(&self, index: usize) -> bool {
+        self.slots.get(index).is_some_and(|slot| slot.done_when_gone)
     }
 }
 
 fn message_id(data: &str) -> Short<64> {
-    let read = || -> Result<Short<64>, crate::wire::json::Error> {
-        let mut reader = Reader::new(data);
-        let mut found = Short::EMPTY;
-        if reader.enter_object()? {
-            while let Some(key) = reader.next_key()? {
-                if let (true, Value::String(text)) = (key == "message_id", reader.value()?) {
-                    found = Short::from_chars(text.chars());
-                }
+    let text = member(data, "message_id").ok().flatten().and_then(|value| value.as_str());
+    text.map(|text| Short::from_chars(text.chars())).unwrap_or_default()
+}
+
+/// The last member of that name.
+fn member<'a>(object: &'a str, name: &str) -> Result<Option<Value<'a>>, json::Error> {
+    let mut reader = Reader::new(object);
+    let mut found = None;
+    if reader.enter_object()? {
+        while let Some(key) = reader.next_key()? {
+            let value = reader.value()?;
+            if key == name {
+                found = Some(value);
             }
         }
-        Ok(found)
-    };
-    read().unwrap_or_default()
+    }
+    Ok(found)
 }

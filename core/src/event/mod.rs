@@ -35,6 +35,22 @@ pub struct DeliveryId {
     pub(crate) message_key: Option<u64>,
 }
 
+/// Names a callback that waits for its answer: what [`respond`](crate::Bot::respond) takes.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct ResponseId(pub(crate) u64);
+
+impl ResponseId {
+    /// As a number, to send it through a pipe; [`from_u64`](Self::from_u64) is the way back.
+    pub const fn as_u64(self) -> u64 {
+        self.0
+    }
+
+    /// The id that [`as_u64`](Self::as_u64) gave; another number answers nothing.
+    pub const fn from_u64(serial: u64) -> Self {
+        Self(serial)
+    }
+}
+
 /// What the application made of a delivery.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Verdict {
@@ -42,6 +58,9 @@ pub enum Verdict {
     Accepted,
     /// It will never fit the application's inbox: acked, counted, reported.
     Discarded,
+    /// Accepted, and a callback's answer follows with [`respond`](crate::Bot::respond); without one it is answered `{}`
+    /// 2.5 s after it came in. For other events the same as `Accepted`.
+    Later,
     /// There is no room: not acked, so that the platform sends it again. A callback is answered `{}` and is lost.
     Refused,
 }
@@ -115,10 +134,14 @@ impl<'a> Event<'a> {
         Short::from_bytes(self.trace_id)
     }
 
-    /// Whether the platform waits for an answer (`card.action.trigger`, `url.preview.get`, old card callbacks). For
-    /// now every callback that is accepted is answered `{}`.
+    /// Whether the platform waits for an answer (`card.action.trigger`, `url.preview.get`, old card callbacks).
     pub fn is_callback(&self) -> bool {
         self.spans.callback
+    }
+
+    /// What to answer a callback with, after [`Verdict::Later`]; `None` for other events.
+    pub fn response_id(&self) -> Option<ResponseId> {
+        self.spans.callback.then_some(ResponseId(self.id.serial))
     }
 
     /// The chat message, for `im.message.receive_v1`.

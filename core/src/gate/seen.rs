@@ -39,12 +39,14 @@ pub struct Seen<'s> {
     /// Where the next entry goes; the oldest stands there when the ring is full.
     at: usize,
     len: usize,
+    /// Ids inserted since construction.
+    inserted: u64,
 }
 
 impl<'s> Seen<'s> {
     /// An empty memory that forgets after `window_ms`, or earlier when the table is full.
     pub fn new(slots: Slots<'s, SeenEntry>, window_ms: u64) -> Self {
-        let mut seen = Self { slots, window_ms, size: 0, at: 0, len: 0 };
+        let mut seen = Self { slots, window_ms, size: 0, at: 0, len: 0, inserted: 0 };
         seen.size = seen.slots.as_slice().len().min(NONE as usize);
         for entry in seen.slots.as_mut_slice() {
             *entry = SeenEntry::default();
@@ -64,6 +66,28 @@ impl<'s> Seen<'s> {
         false
     }
 
+    /// Milliseconds that an id is remembered.
+    pub fn window_ms(&self) -> u64 {
+        self.window_ms
+    }
+
+    /// How many ids were inserted since construction.
+    pub fn inserted(&self) -> u64 {
+        self.inserted
+    }
+
+    /// The ids inserted after the first `from`, as far as they are still held, oldest first: each with when it was
+    /// inserted.
+    pub fn since(&self, from: u64) -> impl Iterator<Item = (u64, Instant)> + '_ {
+        let new = usize::try_from(self.inserted.saturating_sub(from)).unwrap_or(usize::MAX).min(self.len);
+        // The ring's newest entry stands before `at`.
+        let first = self.at.saturating_add(self.size).saturating_sub(new);
+        (0..new).filter_map(move |offset| {
+            let entry = self.slots.get(first.saturating_add(offset).checked_rem(self.size)?)?;
+            Some((entry.key, entry.at))
+        })
+    }
+
     /// Remembers `key`; tells whether an id still inside its window had to go for it.
     pub fn insert(&mut self, now: Instant, key: u64) -> bool {
         if self.len == self.size {
@@ -72,6 +96,7 @@ impl<'s> Seen<'s> {
         let Some(bucket) = self.bucket(key) else {
             return true;
         };
+        self.inserted = self.inserted.saturating_add(1);
         let mut evicted = false;
         if self.len == self.size {
             evicted = self.unlink(self.at).is_some_and(|old| now.since(old.at) <= self.window_ms);
@@ -205,6 +230,20 @@ mod tests {
             let first = (n + 1).saturating_sub(1000);
             assert!((first..=n).step_by(7).all(|old| seen.contains(at(n), key(old))), "{n}");
         }
+    }
+
+    #[test]
+    fn what_came_since_is_told_oldest_first_also_around_the_end_of_the_ring() {
+        let mut entries = [SeenEntry::default(); 4];
+        let mut seen = Seen::new(Slots::fixed(&mut entries), 1000);
+        for n in 0..6 {
+            seen.insert(at(n), key(n));
+        }
+        let since = |from| seen.since(from).collect::<std::vec::Vec<_>>();
+        assert_eq!(since(4), [(key(4), at(4)), (key(5), at(5))]);
+        assert_eq!(since(0), [(key(2), at(2)), (key(3), at(3)), (key(4), at(4)), (key(5), at(5))]);
+        assert_eq!(since(6), []);
+        assert_eq!(since(99), []);
     }
 
     #[test]

@@ -183,7 +183,8 @@ impl Session<'_> {
             Ok((id, spans)) => {
                 self.serial = id.serial;
                 let trace_id = labels.trace_id.map(Short::from_bytes).unwrap_or_default();
-                self.offered = Some(Offered { id, spans, place, len, trace_id, split, arrived: now, decide_by: None });
+                let arrived = self.stalled_since.unwrap_or(now);
+                self.offered = Some(Offered { id, spans, place, len, trace_id, split, arrived, decide_by: None });
                 Reaction::Offer
             }
             Err(DropReason::InboxFull) => {

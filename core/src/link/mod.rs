@@ -18,17 +18,18 @@ mod labels;
 mod liveness;
 mod open;
 mod parts;
-pub(crate) mod retry;
+pub(crate) mod responses;
+mod retry;
 mod session;
 mod socket_url;
 mod upgrade;
 pub(crate) mod verdict;
 
-use crate::event::{DeliveryId, Event, Verdict};
-use crate::fault::{Fatal, LinkFault};
+use crate::event::{DeliveryId, Event, ResponseId, Verdict};
+use crate::fault::{Fatal, LinkFault, Misuse};
 use crate::lane::{Attempt, Closed, Target};
 use crate::pipe::Pipe;
-use crate::shared::Shared;
+use crate::shared::{LinkMode, Shared};
 use crate::storage::Region;
 use crate::time::{Earliest, Instant, Why};
 use crate::wire::http::HeadScan;
@@ -39,6 +40,7 @@ use verdict::Outcome;
 pub use client_config::ClientConfig;
 pub use liveness::Tick;
 pub use parts::{FinishedId, MAX_PARTS, PartSet};
+pub use responses::{CallbackSlot, Response};
 pub use session::{Answer, Reaction, Session, SessionRules, SessionStorage};
 pub(crate) use socket_url::SocketUrl;
 
@@ -50,12 +52,24 @@ const AUTH_REFUSALS: u8 = 3;
 /// Where the long connection stands.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Phase {
-    Waiting { until: Instant },
+    Waiting {
+        until: Instant,
+    },
     Discovering,
-    Connecting { by: Instant },
-    Upgrading { by: Instant, nonce: [u8; 16] },
+    Connecting {
+        by: Instant,
+    },
+    Upgrading {
+        by: Instant,
+        nonce: [u8; 16],
+    },
     Open,
-    Closing { by: Instant, then: Then },
+    Closing {
+        by: Instant,
+        then: Then,
+    },
+    /// No connection is wanted: `LinkMode`.
+    Resting,
     Ended,
 }
 
@@ -88,6 +102,8 @@ pub(crate) struct Link<'s> {
     output: Pipe<'s>,
     pub(crate) url: SocketUrl<'s>,
     attempt: Attempt,
+    /// Discovery has succeeded before.
+    discovered: bool,
     retry: Retry,
     failures: u32,
     auth_refusals: u8,
@@ -104,9 +120,17 @@ pub(crate) struct Link<'s> {
 }
 
 impl<'s> Link<'s> {
-    pub(crate) fn new(session: Session<'s>, input: Region<'s>, output: Region<'s>, url: Region<'s>) -> Self {
+    pub(crate) fn new(
+        session: Session<'s>,
+        input: Region<'s>,
+        output: Region<'s>,
+        url: Region<'s>,
+        mode: LinkMode,
+    ) -> Self {
+        let phase = if mode == LinkMode::Off { Phase::Resting } else { Phase::Waiting { until: Instant::ZERO } };
         Self {
-            phase: Phase::Waiting { until: Instant::ZERO },
+            phase,
+            discovered: false,
             session,
             intake: Intake::new(input),
             output: Pipe::new(output),
@@ -179,8 +203,13 @@ impl<'s> Link<'s> {
             Phase::Open => self.session.deadlines(earliest),
             Phase::Closing { by, .. } => earliest.add(by, Why::Closing),
             // The exchange has its own deadline.
-            Phase::Discovering | Phase::Ended => {}
+            Phase::Discovering | Phase::Resting | Phase::Ended => {}
         }
+    }
+
+    /// Whether the platform has accepted the app, or was not asked.
+    pub(crate) fn has_discovered(&self) -> bool {
+        self.discovered || self.phase == Phase::Resting
     }
 
     // ---- facts ----
@@ -206,7 +235,7 @@ impl<'s> Link<'s> {
             Phase::Connecting { .. } | Phase::Upgrading { .. } => self.lost(shared, LinkFault::Dial(why).into()),
             Phase::Open => self.lost(shared, LinkFault::Closed(1006).into()),
             Phase::Closing { then, .. } => self.closed(then, shared),
-            Phase::Waiting { .. } | Phase::Discovering | Phase::Ended => {}
+            Phase::Waiting { .. } | Phase::Discovering | Phase::Resting | Phase::Ended => {}
         }
     }
 
@@ -245,7 +274,8 @@ impl<'s> Link<'s> {
 
     pub(crate) fn handle_delivered(&mut self, id: DeliveryId, verdict: Verdict, shared: &mut Shared<'_>) {
         let arrived = self.session.arrived();
-        if let Some(answer) = self.session.handle_delivered(shared.now, id, verdict, &mut shared.report) {
+        let message = self.intake.message();
+        if let Some(answer) = self.session.handle_delivered(shared.now, id, verdict, message, &mut shared.report) {
             self.resolve(answer, arrived, shared);
             self.pump(shared);
         }
@@ -263,13 +293,34 @@ impl<'s> Link<'s> {
         }
     }
 
+    /// The application's answer to a callback.
+    pub(crate) fn respond(&mut self, id: ResponseId, body: &[u8], shared: &mut Shared<'_>) -> Result<(), Misuse> {
+        // Room for the event that is shown stays reserved whatever the answer takes.
+        let most = self.output.cap().saturating_sub(open::WS_HEADER);
+        self.session.respond(id, body, most, &mut shared.report)?;
+        self.pump(shared);
+        Ok(())
+    }
+
+    /// The bot closes: callbacks that still wait get `{}`.
+    pub(crate) fn stop_responses(&mut self, shared: &mut Shared<'_>) {
+        self.session.stop_responses(shared.now, &mut shared.report);
+        self.pump(shared);
+    }
+
     /// The discovery exchange is over.
     pub(crate) fn handle_discovered(&mut self, result: Result<(), Outcome>, shared: &mut Shared<'_>) {
         if self.phase != Phase::Discovering {
             return;
         }
         match result {
+            Ok(()) if shared.rules.link == LinkMode::Discover => {
+                self.discovered = true;
+                self.failures = 0;
+                self.phase = Phase::Resting;
+            }
             Ok(()) => {
+                self.discovered = true;
                 self.attempt.next();
                 self.intake.reset();
                 self.output.clear();
@@ -292,7 +343,11 @@ impl<'s> Link<'s> {
 
     /// Everything that is owed is written.
     pub(crate) fn is_flushed(&self) -> bool {
-        self.phase != Phase::Open || (self.output.is_empty() && self.pong.is_none() && !self.session.is_shown())
+        self.phase != Phase::Open
+            || (self.output.is_empty()
+                && self.pong.is_none()
+                && !self.session.is_shown()
+                && !self.session.is_response_open())
     }
 
     pub(crate) fn end(&mut self, shared: &mut Shared<'_>) {

@@ -10,6 +10,9 @@ use crate::time::{Instant, Why};
 use crate::wire::websocket::{Opcode, WsHeader, apply_mask, parse_close};
 use crate::wire::writer::Writer;
 
+/// The longest header of a masked ws frame.
+pub(super) const WS_HEADER: usize = 14;
+
 impl Link<'_> {
     pub(super) fn ping(&mut self, shared: &mut Shared<'_>) {
         let session = &self.session;
@@ -25,7 +28,7 @@ impl Link<'_> {
 
     pub(super) fn tick(&mut self, shared: &mut Shared<'_>) {
         let arrived = self.session.arrived();
-        if let Some(answer) = self.session.expire_offer(shared.now, &mut shared.report) {
+        if let Some(answer) = self.session.expire_offer(shared.now, self.intake.message(), &mut shared.report) {
             self.resolve(answer, arrived, shared);
         }
         match self.session.tick(shared.now, &mut shared.report) {
@@ -41,7 +44,11 @@ impl Link<'_> {
     pub(super) fn pump(&mut self, shared: &mut Shared<'_>) {
         while matches!(self.phase, Phase::Open | Phase::Closing { then: Then::End, .. }) {
             self.flush_pong(shared);
+            self.flush_responses(shared);
             if !self.settle_owed(shared) {
+                // What lies behind it in the buffer came in no later than now.
+                let since = self.session.stalled_since.unwrap_or(shared.now);
+                self.session.handle_stall(Some(since));
                 break;
             }
             let mut alive = false;
@@ -54,7 +61,10 @@ impl Link<'_> {
                 self.platform_answered(shared);
             }
             match step {
-                Ok(Step::Starved) => break,
+                Ok(Step::Starved) => {
+                    self.session.handle_stall(None);
+                    break;
+                }
                 Ok(Step::Text) => count(&mut shared.report.stats.ignored),
                 Ok(Step::Message | Step::TooBig { .. }) if self.phase != Phase::Open => self.intake.consume(),
                 Ok(Step::Message) => {
@@ -177,6 +187,25 @@ impl Link<'_> {
         let payload = bytes.get(..len).unwrap_or_default();
         if push_ws(&mut self.output, free, Opcode::Pong, len, |w| w.bytes(payload), shared) {
             self.pong = None;
+        }
+    }
+
+    /// Writes the answers to callbacks as far as there is room.
+    pub(super) fn flush_responses(&mut self, shared: &mut Shared<'_>) {
+        while self.phase == Phase::Open {
+            let session = &mut self.session;
+            let Some(response) = session.next_response(shared.now, &mut shared.report) else { return };
+            let (now, session) = (shared.now, &self.session);
+            let mut counting = Writer::counting();
+            session.write_response(now, response, &mut counting);
+            let free = self.output.free().saturating_sub(self.reserved);
+            let write = |w: &mut Writer<'_>| session.write_response(now, response, w);
+            if push_ws(&mut self.output, free, Opcode::Binary, counting.len(), write, shared) {
+                count(&mut shared.report.stats.acked);
+            } else if ws_len(counting.len()) <= self.output.cap() {
+                return;
+            }
+            self.session.response_written(response);
         }
     }
 

@@ -18,14 +18,15 @@ use siphasher::sip::SipHasher13;
 use super::client_config::ClientConfig;
 use super::liveness::{Liveness, Tick};
 use super::parts::{FinishedId, PartSet, Parts};
+use super::responses::{CallbackSlot, RESPONSE_MS, Responses};
 use crate::event::{self, DeliveryId, Event, Layout, Verdict};
 use crate::fault::DropReason;
-use crate::gate::{Seen, SeenEntry};
+use crate::gate::{RestoreError, Seen, SeenEntry, record};
 use crate::notice::{Report, count};
 use crate::rng::{Rng, Seed};
 use crate::storage::{Region, Slots};
 use crate::text::Short;
-use crate::time::{Earliest, Instant, Why};
+use crate::time::{Earliest, Instant, UnixMillis, Why};
 use crate::wire::frame::{Frame, write_ping};
 use crate::wire::json::Str;
 use crate::wire::writer::Writer;
@@ -83,6 +84,8 @@ pub struct SessionStorage<'s> {
     pub finished: Slots<'s, FinishedId>,
     /// Ids of delivered events: two entries a chat message, one for other events.
     pub seen: Slots<'s, SeenEntry>,
+    /// Callbacks that wait for the application's answer; a full table answers `{}` at once.
+    pub callbacks: Slots<'s, CallbackSlot<'s>>,
 }
 
 /// The rules of a session.
@@ -124,6 +127,9 @@ pub struct Session<'s> {
     pub(super) liveness: Liveness,
     pub(super) parts: Parts<'s>,
     pub(super) seen: Seen<'s>,
+    pub(super) responses: Responses<'s>,
+    /// Since when messages have waited behind the one that is being decided.
+    pub(super) stalled_since: Option<Instant>,
     pub(super) hash_key: [u8; 16],
     pub(super) app: u64,
     pub(super) service_id: i32,
@@ -143,6 +149,8 @@ impl<'s> Session<'s> {
             liveness: Liveness::new(rules.pong_timeout_ms),
             parts: Parts::new(storage.parts, storage.assembled, storage.part_sets, storage.finished),
             seen: Seen::new(storage.seen, rules.dedup_window_ms),
+            responses: Responses::new(storage.callbacks),
+            stalled_since: None,
             hash_key: Rng::new(seed).bytes(),
             app: 0,
             service_id: 0,
@@ -170,7 +178,15 @@ impl<'s> Session<'s> {
             self.parts.release();
         }
         self.parts.drop_all();
+        self.responses.drop_all();
+        self.stalled_since = None;
         self.report_lost(report);
+    }
+
+    /// Since when the messages that follow have waited behind an undecided one; `None` when nothing waits. They count as
+    /// arrived then.
+    pub fn handle_stall(&mut self, since: Option<Instant>) {
+        self.stalled_since = since;
     }
 
     /// The platform's pace.
@@ -210,6 +226,7 @@ impl<'s> Session<'s> {
         if let Some(at) = self.offered.as_ref().and_then(|offered| offered.decide_by) {
             earliest.add(at, Why::Inbox);
         }
+        self.responses.deadlines(earliest);
     }
 
     /// Lets time pass for split messages and liveness. After [`Tick::Ping`] call [`write_ping`](Self::write_ping) and
@@ -238,7 +255,9 @@ impl<'s> Session<'s> {
     /// Room for the ack is reserved: the event may be shown. The time for a verdict runs from here.
     pub fn reveal(&mut self, now: Instant) {
         if let Some(offered) = &mut self.offered {
-            offered.decide_by = Some(now.after(INBOX_MS));
+            let by = now.after(INBOX_MS);
+            let callback = offered.spans.callback.then(|| offered.arrived.after(RESPONSE_MS));
+            offered.decide_by = Some(callback.map_or(by, |answer_by| by.min(answer_by)));
         }
     }
 
@@ -248,6 +267,11 @@ impl<'s> Session<'s> {
             self.parts.release();
             report.dropped(DropReason::TooBig, offered.len, Some(offered.trace_id.as_str().as_bytes()));
         }
+    }
+
+    /// Whether a callback waits for the application's answer, or its answer for room.
+    pub fn is_response_open(&self) -> bool {
+        !self.responses.is_empty()
     }
 
     /// Whether an event waits for a verdict, shown or not.
@@ -275,17 +299,18 @@ impl<'s> Session<'s> {
         })
     }
 
-    /// Takes the verdict on a delivery: `Some` with the ack to write, if any, when it was the waiting one. A late
-    /// `Accepted` only keeps a redelivery away.
+    /// Takes the verdict on a delivery: `Some` with the ack to write, if any, when it was the waiting one; `message` is
+    /// the one that brought it. A late `Accepted` only keeps a redelivery away.
     pub fn handle_delivered(
         &mut self,
         now: Instant,
         id: DeliveryId,
         verdict: Verdict,
+        message: &[u8],
         report: &mut Report<'_>,
     ) -> Option<Option<Answer>> {
         let offered = self.offered.take_if(|offered| offered.id == id && offered.decide_by.is_some());
-        if verdict == Verdict::Accepted {
+        if matches!(verdict, Verdict::Accepted | Verdict::Later) {
             self.room = self.room.saturating_sub(1);
             if offered.is_some() || id.serial <= self.serial {
                 for key in [id.event_key, id.message_key].into_iter().flatten() {
@@ -298,9 +323,14 @@ impl<'s> Session<'s> {
         let offered = offered?;
         self.parts.release();
         let callback = offered.spans.callback;
+        let mut later = false;
         let trace_id = Some(offered.trace_id.as_str().as_bytes());
         match verdict {
             Verdict::Accepted => count(&mut report.stats.accepted),
+            Verdict::Later => {
+                count(&mut report.stats.accepted);
+                later = callback && self.responses.keep(id.serial, message, offered.arrived);
+            }
             Verdict::Discarded => report.dropped(DropReason::Discarded, offered.len, trace_id),
             Verdict::Refused => {
                 report.dropped(DropReason::InboxFull, offered.len, trace_id);
@@ -313,11 +343,11 @@ impl<'s> Session<'s> {
         if let Some(id) = offered.split {
             self.parts.finish(now, id);
         }
-        Some(Some(Answer::to(callback)))
+        Some((!later).then(|| Answer::to(callback)))
     }
 
     /// Refuses the waiting event when its time is up: as [`handle_delivered`](Self::handle_delivered).
-    pub fn expire_offer(&mut self, now: Instant, report: &mut Report<'_>) -> Option<Option<Answer>> {
+    pub fn expire_offer(&mut self, now: Instant, message: &[u8], report: &mut Report<'_>) -> Option<Option<Answer>> {
         let offered = self.offered.as_ref()?;
         if now < offered.decide_by? {
             return None;
@@ -325,7 +355,59 @@ impl<'s> Session<'s> {
         let id = offered.id;
         self.stalled = true;
         self.room = 0;
-        self.handle_delivered(now, id, Verdict::Refused, report)
+        self.handle_delivered(now, id, Verdict::Refused, message, report)
+    }
+
+    /// How many ids were remembered since construction: what [`write_seen`](Self::write_seen) goes on from.
+    pub fn seen_count(&self) -> u64 {
+        self.seen.inserted()
+    }
+
+    /// Writes the records of the ids remembered after the first `from`, behind the header when `from` is 0; the time of
+    /// day now is `unix`.
+    pub fn write_seen(&self, now: Instant, unix: Option<UnixMillis>, from: u64, w: &mut Writer<'_>) {
+        if from == 0 {
+            record::write_header(w, &self.hash_key, self.app);
+        }
+        for (key, at) in self.seen.since(from) {
+            let at = unix.map(|UnixMillis(unix)| UnixMillis(unix.saturating_sub(now.since(at))));
+            record::write_record(w, key, at);
+        }
+    }
+
+    /// Takes back what [`write_seen`](Self::write_seen) wrote, before the first event. Without a time of day every
+    /// record counts as new, which forgets too late rather than too early.
+    ///
+    /// # Errors
+    /// [`RestoreError`]; nothing changed then.
+    pub fn restore_seen(
+        &mut self,
+        now: Instant,
+        unix: Option<UnixMillis>,
+        app_id: &str,
+        bytes: &[u8],
+    ) -> Result<usize, RestoreError> {
+        if self.serial > 0 || self.seen.inserted() > 0 {
+            return Err(RestoreError::TooLate);
+        }
+        let (hash_key, app, records) = record::read(bytes).ok_or(RestoreError::Format)?;
+        if hash(&hash_key, b'a', app_id.bytes()) != app {
+            return Err(RestoreError::OtherApp);
+        }
+        self.hash_key = hash_key;
+        self.app = app;
+        let mut restored = 0_usize;
+        for (key, at) in records {
+            let age = match (unix, at) {
+                (Some(UnixMillis(unix)), Some(UnixMillis(at))) => unix.saturating_sub(at),
+                _ => 0,
+            };
+            if age <= self.seen.window_ms() && !self.seen.contains(now, key) {
+                self.seen.insert(now.before(age), key);
+                restored = restored.saturating_add(1);
+            }
+        }
+        Ok(restored)
     }
 
     /// When the waiting event's frame came in, for `biz_rt`.
@@ -349,23 +431,7 @@ impl<'s> Session<'s> {
 
     /// A keyed hash; `kind` keeps different sorts of ids apart.
     pub(super) fn hash(&self, kind: u8, bytes: impl Iterator<Item = u8>) -> u64 {
-        let mut hasher = SipHasher13::new_with_key(&self.hash_key);
-        hasher.write(&[kind]);
-        // Eight at a time: an id is hashed for every event.
-        let mut block = [0; 8];
-        let mut len = 0_usize;
-        for byte in bytes {
-            if let Some(place) = block.get_mut(len) {
-                *place = byte;
-            }
-            len = len.saturating_add(1);
-            if len == block.len() {
-                hasher.write(&block);
-                len = 0;
-            }
-        }
-        hasher.write(block.get(..len).unwrap_or_default());
-        hasher.finish()
+        hash(&self.hash_key, kind, bytes)
     }
 
     /// The hash of an id as its unescaped text; an id with a NUL in it is none.
@@ -383,4 +449,24 @@ impl<'s> Session<'s> {
         });
         Some(self.hash(kind, utf8))
     }
+}
+
+fn hash(hash_key: &[u8; 16], kind: u8, bytes: impl Iterator<Item = u8>) -> u64 {
+    let mut hasher = SipHasher13::new_with_key(hash_key);
+    hasher.write(&[kind]);
+    // Eight at a time: an id is hashed for every event.
+    let mut block = [0; 8];
+    let mut len = 0_usize;
+    for byte in bytes {
+        if let Some(place) = block.get_mut(len) {
+            *place = byte;
+        }
+        len = len.saturating_add(1);
+        if len == block.len() {
+            hasher.write(&block);
+            len = 0;
+        }
+    }
+    hasher.write(block.get(..len).unwrap_or_default());
+    hasher.finish()
 }

@@ -1,7 +1,7 @@
 //! Calls to the open platform: the outbox, tries and time limits (protocol section 16).
 
 use larkwire_core::fault::{CallFaultKind, Misuse};
-use larkwire_core::{Call, Closed, Config, Lane, Notice, ReceiveIdType, State, Storage};
+use larkwire_core::{Body, Call, Closed, Config, Lane, Notice, ReceiveIdType, State, Storage};
 
 use crate::support::*;
 
@@ -65,7 +65,12 @@ fn a_message_is_sent_to_whatever_the_id_is() {
         ("oc_1", Some(ReceiveIdType::UserId), "user_id"),
         ("é\"x", None, "user_id"),
     ] {
-        w.submit(Call::SendText { receive_id, receive_id_type: given, text: "x", uuid: Some("my-uuid") });
+        w.submit(Call::Send {
+            receive_id: receive_id,
+            receive_id_type: given,
+            body: Body::text("x"),
+            uuid: Some("my-uuid"),
+        });
         let call = w.calls().last().copied().unwrap().clone();
         assert_eq!(call.target, format!("/open-apis/im/v1/messages?receive_id_type={kind}"));
         let body = call.json();
@@ -85,23 +90,23 @@ fn what_could_never_be_sent_is_refused_at_once() {
     let mut w = World::new().open();
     let long = "u".repeat(51);
     for (call, name) in [
-        (Call::ReplyText { message_id: "", text: "x", uuid: None }, "message_id"),
-        (Call::ReplyText { message_id: "..", text: "x", uuid: None }, "message_id"),
-        (Call::ReplyText { message_id: "a\r\nb", text: "x", uuid: None }, "message_id"),
-        (Call::ReplyText { message_id: "om", text: "", uuid: None }, "text"),
-        (Call::ReplyText { message_id: "om", text: "x", uuid: Some("") }, "uuid"),
-        (Call::ReplyText { message_id: "om", text: "x", uuid: Some(&long) }, "uuid"),
-        (Call::SendText { receive_id: "", receive_id_type: None, text: "x", uuid: None }, "receive_id"),
+        (Call::reply_text("", "x"), "message_id"),
+        (Call::reply_text("..", "x"), "message_id"),
+        (Call::reply_text("a\r\nb", "x"), "message_id"),
+        (Call::reply_text("om", ""), "text"),
+        (Call::Reply { message_id: "om", body: Body::text("x"), in_thread: false, uuid: Some("") }, "uuid"),
+        (Call::Reply { message_id: "om", body: Body::text("x"), in_thread: false, uuid: Some(&long) }, "uuid"),
+        (Call::send_text("", "x"), "receive_id"),
     ] {
         assert_eq!(w.fact(|bot, now| bot.submit(now, call)), Err(Misuse::Field(name)));
     }
     let mut w = World::small().open();
     let text = "x".repeat(600);
-    let too_long = w.fact(|bot, now| bot.submit(now, Call::ReplyText { message_id: "om", text: &text, uuid: None }));
+    let too_long = w.fact(|bot, now| bot.submit(now, Call::reply_text("om", &text)));
     assert!(matches!(too_long, Err(Misuse::TooLong { .. })), "{too_long:?}");
     w.script.calls.push_back(Reply::Hang);
     w.reply("om_1", "x");
-    let full = w.fact(|bot, now| bot.submit(now, Call::ReplyText { message_id: "om", text: "x", uuid: None }));
+    let full = w.fact(|bot, now| bot.submit(now, Call::reply_text("om", "x")));
     assert_eq!(full, Err(Misuse::Full));
 }
 
@@ -110,7 +115,7 @@ fn a_hundred_calls_at_once_share_one_token_and_all_arrive() {
     let mut w = World::new().open();
     for n in 0..100 {
         let text = n.to_string();
-        w.fact(|bot, now| bot.submit(now, Call::ReplyText { message_id: "om_1", text: &text, uuid: None })).unwrap();
+        w.fact(|bot, now| bot.submit(now, Call::reply_text("om_1", &text))).unwrap();
     }
     w.run();
     assert_eq!((w.token_requests(), w.calls().len(), w.completed.len()), (1, 100, 100));
@@ -170,7 +175,7 @@ fn a_refusal_that_will_not_change_is_reported_at_once() {
         let fault = done.result.as_ref().unwrap_err();
         assert_eq!(done.log_id, "log-7");
         assert_eq!(fault.code, if code == 0 { i64::from(status) } else { code });
-        assert!(fault.to_string().contains(fault.kind.next_step()));
+        assert!(fault.to_string().contains(fault.next_step()));
     }
 }
 
@@ -255,7 +260,7 @@ fn an_answer_before_the_request_is_out_never_mixes_two_requests() {
     let mut w = World::small().open();
     w.reply("om_0", "warm");
     w.script.write = 100;
-    w.fact(|bot, now| bot.submit(now, Call::ReplyText { message_id: "om_1", text: "first", uuid: None })).unwrap();
+    w.fact(|bot, now| bot.submit(now, Call::reply_text("om_1", "first"))).unwrap();
     w.write_once(Lane::Http(0));
     // The platform answers after a hundred bytes of the request and keeps the connection.
     w.script.write = 0;
@@ -305,7 +310,7 @@ fn two_calls_to_a_dead_platform_do_not_dial_back_to_back() {
     w.advance(5000);
     w.script.dial_http = Dial::Hang;
     for _ in 0..8 {
-        w.fact(|bot, now| bot.submit(now, Call::ReplyText { message_id: "om_1", text: "x", uuid: None })).unwrap();
+        w.fact(|bot, now| bot.submit(now, Call::reply_text("om_1", "x"))).unwrap();
     }
     w.advance(70_000);
     for lane in 0..4 {

@@ -233,12 +233,7 @@ fn after_a_fatal_end_nothing_is_wished_for_ever() {
         w.sleep(3_600_000);
         w.room(5);
         w.shut_down();
-        assert!(
-            w.fact(
-                |bot, now| bot.submit(now, larkwire_core::Call::ReplyText { message_id: "om", text: "x", uuid: None })
-            )
-            .is_err()
-        );
+        assert!(w.fact(|bot, now| bot.submit(now, larkwire_core::Call::reply_text("om", "x"))).is_err());
     }
     assert_eq!((w.dials.len(), w.end()), (1, end), "and shutting down does not change the reason");
     assert!(w.lanes().into_iter().all(|lane| w.bot.poll_lane(lane) == Wish::Down));

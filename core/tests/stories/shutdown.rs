@@ -101,7 +101,7 @@ fn accepted_calls_are_finished_first_but_not_for_ever() {
     w.reply("om_1", "one");
     w.shut_down();
     assert_eq!(w.bot.state(), State::Open);
-    let late = w.fact(|bot, now| bot.submit(now, Call::ReplyText { message_id: "om_2", text: "two", uuid: None }));
+    let late = w.fact(|bot, now| bot.submit(now, Call::reply_text("om_2", "two")));
     assert_eq!(late, Err(Misuse::Stopping));
     w.advance(9_999);
     assert_eq!(w.bot.ended(), None);
@@ -111,8 +111,7 @@ fn accepted_calls_are_finished_first_but_not_for_ever() {
 
     let mut w = World::new().open();
     w.reply("om_1", "one");
-    let id =
-        w.fact(|bot, now| bot.submit(now, Call::ReplyText { message_id: "om_2", text: "two", uuid: None })).unwrap();
+    let id = w.fact(|bot, now| bot.submit(now, Call::reply_text("om_2", "two"))).unwrap();
     w.shut_down();
     assert!(w.bot.ended().is_some());
     assert!(w.completed.iter().any(|done| done.id == id && done.result.is_ok()));

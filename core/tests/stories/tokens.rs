@@ -44,7 +44,7 @@ fn many_calls_refused_for_one_token_refresh_it_once() {
     w.advance(5000);
     w.script.bad_tokens = vec!["Bearer t-1".to_owned()];
     for _ in 0..20 {
-        w.fact(|bot, now| bot.submit(now, Call::ReplyText { message_id: "om_1", text: "x", uuid: None })).unwrap();
+        w.fact(|bot, now| bot.submit(now, Call::reply_text("om_1", "x"))).unwrap();
     }
     w.run();
     assert_eq!((w.token_requests(), w.completed.len()), (2, 21));
@@ -61,8 +61,8 @@ fn a_token_that_expires_while_the_stream_is_opened_is_not_sent() {
     // The refresh fails, so the old token would serve a last time; its end comes while the stream is opened.
     w.script.tokens.push_back(refused(500, 1));
     w.script.http_dials.extend([Dial::Open, Dial::Hang]);
-    w.fact(|bot, now| bot.submit(now, Call::ReplyText { message_id: "om_1", text: "x", uuid: None })).unwrap();
-    w.fact(|bot, now| bot.submit(now, Call::ReplyText { message_id: "om_2", text: "x", uuid: None })).unwrap();
+    w.fact(|bot, now| bot.submit(now, Call::reply_text("om_1", "x"))).unwrap();
+    w.fact(|bot, now| bot.submit(now, Call::reply_text("om_2", "x"))).unwrap();
     w.run();
     w.now += 5000;
     let hanging = w

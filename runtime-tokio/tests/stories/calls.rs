@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use larkwire_conformance::platform::{Answer, Endpoint, HttpFault, Kind, RestFault, Switch};
 use larkwire_tokio::core::fault::{CallFaultKind, Misuse};
-use larkwire_tokio::core::{Call, ReceiveIdType};
+use larkwire_tokio::core::{Body, Call, ReceiveIdType};
 use larkwire_tokio::{CallError, Client, Event};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -170,7 +170,8 @@ async fn a_call_that_is_never_answered_fails_in_time_and_others_go_on() {
 async fn a_call_nobody_waits_for_is_made_all_the_same() {
     let platform = platform().await;
     let (client, _events) = bot(&platform).await;
-    let call = Call::SendText { receive_id: "oc_room", receive_id_type: None, text: "forgotten", uuid: Some("u-1") };
+    let call =
+        Call::Send { receive_id: "oc_room", receive_id_type: None, body: Body::text("forgotten"), uuid: Some("u-1") };
     drop(client.submit(call).await.unwrap());
     let calling = client.send_text("oc_room", "given up");
     assert!(tokio::time::timeout(Duration::ZERO, calling).await.is_err());

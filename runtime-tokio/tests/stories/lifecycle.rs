@@ -86,7 +86,7 @@ async fn accepted_calls_are_finished_before_the_end() {
     let mut calls = Vec::new();
     for n in 0..30 {
         let text = format!("message {n}");
-        let call = Call::SendText { receive_id: "oc_room", receive_id_type: None, text: &text, uuid: None };
+        let call = Call::send_text("oc_room", &text);
         calls.push(client.submit(call).await.unwrap());
     }
     assert_eq!(soon(client.shut_down()).await, End::Stopped);
@@ -208,7 +208,7 @@ fn a_bot_whose_runtime_is_gone_leaves_nobody_waiting() {
     let hang = RestFault { endpoint: Some(Endpoint::Send), fault: HttpFault::Hang };
     platform.faults(|faults| faults.rest = vec![Switch::always(hang)]);
     let (client, mut events) = there.block_on(bot(&platform));
-    let call = Call::SendText { receive_id: "oc_room", receive_id_type: None, text: "hi", uuid: None };
+    let call = Call::send_text("oc_room", "hi");
     let waiting = here.block_on(client.submit(call)).unwrap();
     there.shutdown_timeout(LONG);
     here.block_on(async {

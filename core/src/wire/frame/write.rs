@@ -24,11 +24,17 @@ impl Frame<'_> {
     /// ascending input the ack is ascending, from any other the new fields are appended (section 4.2). Fields 1 to 4
     /// that were missing are written as 0, keys and values of headers as empty.
     pub fn write_ack(&self, w: &mut Writer<'_>, biz_rt_ms: u64, payload: &[u8]) {
+        self.write_ack_with(w, biz_rt_ms, |w| w.bytes(payload));
+    }
+
+    /// As [`write_ack`](Self::write_ack), for a payload that is written piece by piece; `payload` is called twice and
+    /// writes the same both times.
+    pub fn write_ack_with(&self, w: &mut Writer<'_>, biz_rt_ms: u64, payload: impl Fn(&mut Writer<'_>)) {
         let mut due = 0;
         let mut fields = Fields::new(self.bytes);
         while let Ok(Some(field)) = fields.next_field() {
             if self.ascending && due < field.number {
-                self.write_added(w, due..field.number, biz_rt_ms, payload);
+                self.write_added(w, due..field.number, biz_rt_ms, &payload);
                 due = field.number;
             }
             match (field.number, field.value) {
@@ -39,11 +45,24 @@ impl Frame<'_> {
                 _ => w.bytes(self.bytes.get(field.start..field.end).unwrap_or_default()),
             }
         }
-        self.write_added(w, due..u32::MAX, biz_rt_ms, payload);
+        self.write_added(w, due..u32::MAX, biz_rt_ms, &payload);
+    }
+
+    /// Appends the frame with an empty payload: its head, which [`decode`](Frame::decode) reads again when the ack
+    /// follows later.
+    pub fn write_head(&self, w: &mut Writer<'_>) {
+        let mut fields = Fields::new(self.bytes);
+        while let Ok(Some(field)) = fields.next_field() {
+            match (field.number, field.value) {
+                // Kept in its place: where fields stand decides where the ack's own fields go.
+                (PAYLOAD, Value::Bytes(_)) => write_bytes_field(w, PAYLOAD, b""),
+                _ => w.bytes(self.bytes.get(field.start..field.end).unwrap_or_default()),
+            }
+        }
     }
 
     /// What the ack adds among these field numbers.
-    fn write_added(&self, w: &mut Writer<'_>, numbers: Range<u32>, biz_rt_ms: u64, payload: &[u8]) {
+    fn write_added(&self, w: &mut Writer<'_>, numbers: Range<u32>, biz_rt_ms: u64, payload: &impl Fn(&mut Writer<'_>)) {
         let Missing { seq_id, log_id, service, method, .. } = self.missing;
         for (number, missing) in [(SEQ_ID, seq_id), (LOG_ID, log_id), (SERVICE, service), (METHOD, method)] {
             if missing && numbers.contains(&number) {
@@ -58,7 +77,7 @@ impl Frame<'_> {
             write_header(w, b"biz_rt", digits.get(..len).unwrap_or_default());
         }
         if numbers.contains(&PAYLOAD) {
-            write_bytes_field(w, PAYLOAD, payload);
+            write_field_with(w, PAYLOAD, payload);
         }
     }
 }
@@ -131,7 +150,7 @@ fn lacks_member(inner: &[u8]) -> bool {
 /// A received header with the members it lacks: the key before, the value after what came.
 fn write_completed(w: &mut Writer<'_>, inner: &[u8]) {
     let (key, value) = header_members(inner).unwrap_or_default();
-    write_headers_field(w, |w| {
+    write_field_with(w, HEADERS, |w| {
         if key.is_none() {
             write_bytes_field(w, KEY, b"");
         }
@@ -143,16 +162,16 @@ fn write_completed(w: &mut Writer<'_>, inner: &[u8]) {
 }
 
 fn write_header(w: &mut Writer<'_>, key: &[u8], value: &[u8]) {
-    write_headers_field(w, |w| {
+    write_field_with(w, HEADERS, |w| {
         write_bytes_field(w, KEY, key);
         write_bytes_field(w, VALUE, value);
     });
 }
 
-fn write_headers_field(w: &mut Writer<'_>, content: impl Fn(&mut Writer<'_>)) {
+fn write_field_with(w: &mut Writer<'_>, number: u32, content: impl Fn(&mut Writer<'_>)) {
     let mut counted = Writer::counting();
     content(&mut counted);
-    write_varint(w, u64::from((HEADERS << 3) | BYTES));
+    write_varint(w, u64::from((number << 3) | BYTES));
     write_varint(w, counted.len() as u64);
     content(w);
 }

@@ -21,10 +21,12 @@
 //! ```
 
 mod body;
+mod date;
 mod head;
 mod request;
 
 pub use body::{Body, MAX_CHUNK_LINE, MAX_TRAILERS, Step};
+pub use date::parse_date;
 pub use head::{Framing, Head, HeadScan, MAX_HEAD, MAX_HEADERS, MAX_INTERIM, MAX_NAME};
 pub use request::{Authority, Method, percent_encode, write_request};
 

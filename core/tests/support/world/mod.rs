@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashSet};
 
 use larkwire_core::{
-    Attempt, Bot, Buffers, Call, CallId, Closed, Config, Domain, End, Instant, Lane, Notice, Seed, State, Storage,
-    Verdict, Wish,
+    Attempt, Bot, Buffers, Call, CallId, Closed, Config, Domain, End, Instant, Lane, Notice, OwnOpenId, Seed, State,
+    Storage, Verdict, Wish,
 };
 
 use super::{APP_ID, Pb, Request, SECRET, Script, to_hex, ws};
@@ -115,7 +115,13 @@ pub(crate) struct World {
 }
 
 pub(crate) fn config() -> Config<'static> {
-    Config { app_id: APP_ID, app_secret: SECRET, domain: Domain::Feishu, ..Config::default() }
+    Config {
+        app_id: APP_ID,
+        app_secret: SECRET,
+        domain: Domain::Feishu,
+        own_open_id: OwnOpenId::Unused,
+        ..Config::default()
+    }
 }
 
 /// The memory of a small board; one bot's worth, never given back.
@@ -254,7 +260,7 @@ impl World {
     }
 
     pub(crate) fn reply(&mut self, message_id: &str, text: &str) -> CallId {
-        self.submit(Call::ReplyText { message_id, text, uuid: None })
+        self.submit(Call::reply_text(message_id, text))
     }
 
     /// The verdict on the event at the head of the line.

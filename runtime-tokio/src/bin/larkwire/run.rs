@@ -6,7 +6,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use larkwire_tokio::connect::NetConnect;
-use larkwire_tokio::core::{self, Call, ReceiveIdType, Verdict};
+use larkwire_tokio::core::{self, Body, Call, ReceiveIdType, Verdict};
 use larkwire_tokio::{Client, Inbox, Offer};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Stdout};
 use tokio::sync::{Mutex, Notify};
@@ -151,7 +151,7 @@ async fn commands(client: &Client, output: &Output, results: &mut JoinSet<()>, r
         };
         let (id, name, submitted) = match command {
             Command::Reply { id, message_id, text } => {
-                let call = Call::ReplyText { message_id: &message_id, text: &text, uuid: None };
+                let call = Call::reply_text(&message_id, &text);
                 (id, "reply", client.submit(call).await)
             }
             Command::Send { id, chat_id, text } => {
@@ -160,8 +160,12 @@ async fn commands(client: &Client, output: &Output, results: &mut JoinSet<()>, r
                     ReceiveIdType::UserId => ReceiveIdType::ChatId,
                     kind => kind,
                 };
-                let call =
-                    Call::SendText { receive_id: &chat_id, receive_id_type: Some(kind), text: &text, uuid: None };
+                let call = Call::Send {
+                    receive_id: &chat_id,
+                    receive_id_type: Some(kind),
+                    body: Body::text(&text),
+                    uuid: None,
+                };
                 (id, "send", client.submit(call).await)
             }
         };
