@@ -3,12 +3,16 @@
 use crate::api::{AckReaction, CallSlot, HttpLane};
 use crate::config::Storage;
 use crate::gate::SeenEntry;
+use crate::hints::ChatLocale;
 use crate::link::{CallbackSlot, FinishedId, PartSet};
 use crate::notice::Notice;
 use crate::storage::{Region, Slots};
 
 /// A callback's head, some 300 bytes, and its answer.
 const CALLBACK: usize = 640;
+
+/// An allow-list of some 14 ids.
+const ALLOWED: usize = 512;
 
 /// All buffers of one bot with one `Http` lane and one call at a time.
 ///
@@ -39,11 +43,13 @@ pub struct Buffers<const MESSAGE: usize, const OUT: usize, const HTTP: usize, co
     http_out: [u8; HTTP],
     call: [u8; HTTP],
     callback: [u8; CALLBACK],
+    allowed: [u8; ALLOWED],
     token: [u8; TOKEN],
     seen: [SeenEntry; SEEN],
     part_sets: [PartSet; 2],
     finished: [FinishedId; 8],
     reactions: [AckReaction; 4],
+    chat_locales: [ChatLocale; 4],
     notices: [Notice; 4],
 }
 
@@ -63,11 +69,13 @@ impl<const MESSAGE: usize, const OUT: usize, const HTTP: usize, const TOKEN: usi
             http_out: [0; HTTP],
             call: [0; HTTP],
             callback: [0; CALLBACK],
+            allowed: [0; ALLOWED],
             token: [0; TOKEN],
             seen: [SeenEntry::EMPTY; SEEN],
             part_sets: [PartSet::EMPTY; 2],
             finished: [FinishedId::EMPTY; 8],
             reactions: [AckReaction::EMPTY; 4],
+            chat_locales: [ChatLocale::EMPTY; 4],
             notices: [Notice::Connected; 4],
         }
     }
@@ -82,6 +90,8 @@ impl<const MESSAGE: usize, const OUT: usize, const HTTP: usize, const TOKEN: usi
             socket_in: &mut self.socket_in,
             socket_out: &mut self.socket_out,
             url: &mut self.url,
+            allowed: &mut self.allowed,
+            chat_locales: &mut self.chat_locales,
             parts: &mut self.parts,
             assembled: &mut self.assembled,
             token: &mut self.token,
@@ -112,6 +122,8 @@ pub struct Tables<'s> {
     socket_in: &'s mut [u8],
     socket_out: &'s mut [u8],
     url: &'s mut [u8],
+    allowed: &'s mut [u8],
+    chat_locales: &'s mut [ChatLocale],
     parts: &'s mut [u8],
     assembled: &'s mut [u8],
     token: &'s mut [u8],
@@ -135,6 +147,8 @@ impl<'s> Tables<'s> {
             part_sets: Slots::fixed(self.part_sets),
             finished: Slots::fixed(self.finished),
             seen: Slots::fixed(self.seen),
+            allowed: Region::fixed(self.allowed),
+            chat_locales: Slots::fixed(self.chat_locales),
             callbacks: Slots::fixed(&mut self.callbacks),
             http: Slots::fixed(&mut self.http),
             outbox: Slots::fixed(&mut self.outbox),

@@ -3,12 +3,14 @@
 use core::fmt;
 
 use crate::api::{AckReaction, CallSlot, HttpLane, OwnOpenId};
-use crate::gate::SeenEntry;
+use crate::gate::{self, GateRules, SeenEntry};
+use crate::hints::ChatLocale;
 use crate::link::{CallbackSlot, FinishedId, PartSet};
 use crate::notice::Notice;
 use crate::storage::{Region, Slots};
 use crate::wire::url::{Scheme, Url, UrlError};
 
+pub use crate::hints::AckReactions;
 pub use crate::shared::{LinkMode, OnFatal};
 
 /// The open platform an app lives on. An app lives on exactly one.
@@ -61,6 +63,10 @@ pub struct Config<'a> {
     pub on_fatal: OnFatal,
     /// Whether a discovery code that the protocol does not list is fatal; else it is retried.
     pub unknown_code_is_fatal: bool,
+    /// Who may speak to the bot, and when. **By default nobody may.**
+    pub gate: GateRules<'a>,
+    /// Acknowledges chat messages that reached the application with a reaction.
+    pub ack_reactions: AckReactions,
     /// How much of a long connection is wanted.
     pub link: LinkMode,
     /// Where the bot's own `open_id` comes from.
@@ -83,6 +89,8 @@ impl Default for Config<'_> {
             follow_reconnect_count: false,
             on_fatal: OnFatal::End,
             unknown_code_is_fatal: true,
+            gate: GateRules::default(),
+            ack_reactions: AckReactions::Off,
             link: LinkMode::Connect,
             own_open_id: OwnOpenId::Fetched,
             dangerously_allow_plaintext: false,
@@ -119,6 +127,15 @@ impl<'a> Config<'a> {
             if value.chars().any(char::is_control) {
                 return Err(ConfigError::Control(name));
             }
+        }
+        if let Some(index) = self.gate.allowed_users.iter().position(|entry| !gate::is_sound(entry)) {
+            return Err(ConfigError::AllowedUser(index));
+        }
+        if self.gate.mention_only && self.own_open_id == OwnOpenId::Unused {
+            return Err(ConfigError::Identity);
+        }
+        if matches!(self.own_open_id, OwnOpenId::Given(id) if !gate::is_sound(id) || id.len() > 64) {
+            return Err(ConfigError::Empty("own_open_id"));
         }
         if self.call_timeout_ms == 0 {
             return Err(ConfigError::Empty("call_timeout_ms"));
@@ -157,6 +174,10 @@ pub struct Storage<'s> {
     pub part_sets: Slots<'s, PartSet>,
     /// Ids of finished split messages, remembered for a minute.
     pub finished: Slots<'s, FinishedId>,
+    /// The allow-list: the bytes of its entries and one more for each.
+    pub allowed: Region<'s>,
+    /// Languages of chats that the application told.
+    pub chat_locales: Slots<'s, ChatLocale>,
     /// Ids of delivered events: two entries a chat message, one for any other.
     pub seen: Slots<'s, SeenEntry>,
     /// Callbacks that wait for the application's answer; a full table answers `{}` at once.
@@ -189,6 +210,8 @@ impl Storage<'_> {
             part_sets: Slots::growable(8),
             finished: Slots::growable(256),
             seen: Slots::growable(2 * 65_536),
+            allowed: Region::growable(MIB),
+            chat_locales: Slots::growable(4096),
             callbacks: Slots::growable_with(64, || CallbackSlot::new(Region::growable(256 * 1024))),
             http: Slots::growable_with(4, || HttpLane::new(Region::growable(2 * MIB), Region::growable(2 * MIB))),
             outbox: Slots::growable_with(256, || CallSlot::new(Region::growable(MIB))),
@@ -203,12 +226,17 @@ impl Storage<'_> {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum ConfigError {
+    /// This entry of `allowed_users`, counted from 0, is blank, or holds spaces or control characters. Next step: give
+    /// ids without anything around them.
+    AllowedUser(usize),
     /// The named field holds control characters. Next step: remove them (a line break at the end?).
     Control(&'static str),
     /// The domain's URL cannot be used. Next step: give `https://host`.
     Domain(UrlError),
     /// The named field is empty. Next step: set it.
     Empty(&'static str),
+    /// `mention_only` needs the bot's own `open_id`. Next step: let it be fetched, or give it.
+    Identity,
     /// `http` to a host that is not this machine would show the app secret to everybody on the way. Next step: `https`.
     Plaintext,
     /// The named storage is too small. Next step: give at least this much.
@@ -223,9 +251,15 @@ pub enum ConfigError {
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::AllowedUser(index) => write!(
+                f,
+                "allowed_users: entry {} is blank or holds spaces or control characters; give ids as they are",
+                index.saturating_add(1)
+            ),
             Self::Control(name) => write!(f, "{name} holds control characters (a line break at its end?)"),
             Self::Domain(error) => write!(f, "domain: {error}; give feishu, lark or https://host"),
             Self::Empty(name) => write!(f, "{name} is empty: set it"),
+            Self::Identity => f.write_str("mention_only needs the bot's own open_id: let it be fetched, or give it"),
             Self::Plaintext => f.write_str("domain: http is allowed to this machine only, use https"),
             Self::Storage { name, needed } => write!(f, "storage.{name} is too small: give at least {needed}"),
         }

@@ -194,6 +194,12 @@ impl fmt::Display for LinkFault {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum DropReason {
+    /// The bot does not know its own `open_id` yet, and this message depends on it; acked.
+    BotIdentityUnknown,
+    /// Bots have talked to each other for too long in this chat; acked.
+    BotLoop,
+    /// A bot sent it, and bots are not listened to; acked.
+    BotSender,
     /// The application discarded it; acked.
     Discarded,
     /// Its `event_id` or `message_id` was seen inside the window; acked.
@@ -204,10 +210,18 @@ pub enum DropReason {
     Incomplete,
     /// No event envelope in it; acked, so that it is not sent again for ever.
     Malformed,
+    /// A group message that does not mention the bot, where it must; acked.
+    NoMention,
     /// Its `app_id` is not this bot's; acked.
     OtherApp,
     /// One part contradicted its set and was left out; not acked.
     Part,
+    /// The bot did it itself; acked.
+    SelfSent,
+    /// Whoever did it is not on the allow-list; acked.
+    SenderNotAllowed,
+    /// A message older than the configured limit; acked.
+    Stale,
     /// It does not fit the storage given; acked where its ack could be built.
     TooBig,
     /// Not a protobuf frame; not acked.
@@ -218,16 +232,49 @@ pub enum DropReason {
     UnsupportedEncoding,
 }
 
+impl DropReason {
+    /// The reason as one word, for machines.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::BotIdentityUnknown => "bot_identity_unknown",
+            Self::BotLoop => "bot_loop",
+            Self::BotSender => "bot_sender",
+            Self::Discarded => "discarded",
+            Self::Duplicate => "duplicate",
+            Self::InboxFull => "inbox_full",
+            Self::Incomplete => "incomplete",
+            Self::Malformed => "malformed",
+            Self::NoMention => "no_mention",
+            Self::OtherApp => "other_app",
+            Self::Part => "part",
+            Self::SelfSent => "self_sent",
+            Self::SenderNotAllowed => "sender_not_allowed",
+            Self::Stale => "stale",
+            Self::TooBig => "too_big",
+            Self::Undecodable => "undecodable",
+            Self::Unknown => "unknown",
+            Self::UnsupportedEncoding => "unsupported_encoding",
+        }
+    }
+}
+
 impl fmt::Display for DropReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::BotIdentityUnknown => "the bot does not know its own open_id yet",
+            Self::BotLoop => "bots talk to each other without end",
+            Self::BotSender => "sent by a bot",
             Self::Discarded => "discarded by the application",
             Self::Duplicate => "duplicate",
             Self::InboxFull => "the inbox is full",
             Self::Incomplete => "parts are missing",
             Self::Malformed => "malformed",
+            Self::NoMention => "the bot is not mentioned",
             Self::OtherApp => "for another app",
             Self::Part => "contradicting part",
+            Self::SelfSent => "done by the bot itself",
+            Self::SenderNotAllowed => "the sender is not on the allow-list",
+            Self::Stale => "older than the limit",
             Self::TooBig => "too big",
             Self::Undecodable => "not a protobuf frame",
             Self::Unknown => "unknown kind",

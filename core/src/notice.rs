@@ -119,14 +119,21 @@ pub struct Stats {
 
 impl DropReason {
     /// Every reason, in the order of the counters.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 18] = [
+        Self::BotIdentityUnknown,
+        Self::BotLoop,
+        Self::BotSender,
         Self::Discarded,
         Self::Duplicate,
         Self::InboxFull,
         Self::Incomplete,
         Self::Malformed,
+        Self::NoMention,
         Self::OtherApp,
         Self::Part,
+        Self::SelfSent,
+        Self::SenderNotAllowed,
+        Self::Stale,
         Self::TooBig,
         Self::Undecodable,
         Self::Unknown,

@@ -3,6 +3,7 @@
 use core::fmt;
 use core::ops::Range;
 
+use crate::hints::AckReactions;
 use crate::notice::Report;
 use crate::rng::Rng;
 use crate::storage::Region;
@@ -42,6 +43,7 @@ pub(crate) struct Rules {
     pub(crate) allow_plaintext: bool,
     pub(crate) call_timeout_ms: u64,
     pub(crate) link: LinkMode,
+    pub(crate) ack_reactions: AckReactions,
     /// Group messages count only where the bot is mentioned: its identity is looked up before it connects.
     pub(crate) identity_first: bool,
 }

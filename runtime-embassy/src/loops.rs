@@ -111,7 +111,13 @@ async fn write(monitor: &Monitor<'_>, lane: Lane, attempt: Attempt, mut writer: 
 }
 
 async fn clock(monitor: &Monitor<'_>) {
-    while let Some(due) = monitor.read(Bot::poll_timeout) {
+    loop {
+        // A bot without a long connection and without a call rests until it is given one.
+        let next = monitor.wait(|bot| match bot.ended() {
+            Some(_) => Some(None),
+            None => bot.poll_timeout().map(Some),
+        });
+        let Some(due) = next.await else { return };
         if due.at <= now() {
             monitor.change(|bot, now| bot.handle_timeout(now));
             // A deadline that stays due must not starve the other loops.

@@ -1,18 +1,18 @@
 //! [`Client`]: one bot on tokio.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use larkwire_core::fault::{CallError, Misuse};
-use larkwire_core::{Body, Bot, Call, End, ReceiveIdType, Seed, Short, State, Stats, Storage};
+use larkwire_core as core;
+use larkwire_core::locale::Locale;
+use larkwire_core::{Bot, Call, End, Identity, Instant, LinkMode, Seed, Short, State, Stats, Storage, UnixMillis};
 use tokio::sync::{oneshot, watch};
-use tokio::task::JoinSet;
 
 use crate::connect::{Connect, NetConnect};
-use crate::event::Event;
 use crate::inbox::{Events, Inbox, channel};
-use crate::loops;
+use crate::loops::{self, unix_now};
+use crate::memory::SeenFile;
 use crate::monitor::Monitor;
 use crate::settings::{Settings, SettingsError};
 
@@ -26,6 +26,7 @@ pub struct Client {
 struct Shared {
     monitor: Arc<Monitor>,
     end: watch::Receiver<Option<End>>,
+    split_text_at: usize,
 }
 
 /// Held by the bot's task: when the task goes, with its runtime or in a panic, nobody is left waiting.
@@ -65,50 +66,32 @@ impl Client {
     pub fn start_with<C: Connect, I: Inbox>(settings: &Settings, connect: C, inbox: I) -> Result<Self, SettingsError> {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).map_err(|error| SettingsError::new("entropy of the system", error))?;
-        let config = settings.config();
-        if !config.app_id_looks_right() {
-            tracing::warn!("app_id does not look like cli_ and 16 hexadecimal digits");
+        let mut bot = settings.with_config(|config| {
+            if !config.app_id_looks_right() {
+                tracing::warn!("app_id does not look like cli_ and 16 hexadecimal digits");
+            }
+            if config.link == LinkMode::Connect {
+                tracing::info!("connecting to {}", config.domain.base());
+                if config.gate.allowed_users.is_empty() {
+                    tracing::warn!("nobody may speak to this bot: allowed_users is empty; add ids, or \"*\" for everybody");
+                }
+            }
+            Bot::new(config, Storage::growable(), Seed(seed))
+        })?;
+        bot.handle_wall_clock(Instant::ZERO, unix_now());
+        let memory = settings.dedup_file.as_deref().map(|path| SeenFile::open(path, &mut bot, Instant::ZERO));
+        let memory = memory.transpose()?;
+        for (chat_id, locale) in &settings.chat_locales {
+            bot.set_chat_locale(chat_id, Some(*locale)).map_err(|error| SettingsError::new("chat_locales", error))?;
         }
-        let bot = Bot::new(config, Storage::growable(), Seed(seed))?;
-        tracing::info!("connecting to {}", config.domain.base());
         let monitor = Arc::new(Monitor::new(bot));
         let (sender, end) = watch::channel(None);
         let (running, connect) = (Running(Arc::clone(&monitor)), Arc::new(connect));
         tokio::spawn(async move {
-            let end = loops::run(Arc::clone(&running.0), connect, inbox).await;
+            let end = loops::run(Arc::clone(&running.0), connect, inbox, memory).await;
             sender.send_replace(Some(end));
         });
-        Ok(Self { shared: Arc::new(Shared { monitor, end }) })
-    }
-
-    /// Answers a message with a text. Returns once the platform has taken it.
-    ///
-    /// # Errors
-    /// [`CallError`] says what to do.
-    pub async fn reply_text(&self, message_id: &str, text: &str) -> CallResult {
-        self.call(Call::reply_text(message_id, text)).await
-    }
-
-    /// Sends a text to a chat, a person or an e-mail address; what `receive_id` is shows in its form.
-    ///
-    /// # Errors
-    /// [`CallError`] says what to do.
-    pub async fn send_text(&self, receive_id: &str, text: &str) -> CallResult {
-        self.call(Call::send_text(receive_id, text)).await
-    }
-
-    /// As [`send_text`](Self::send_text), for a receiver whose kind does not show.
-    ///
-    /// # Errors
-    /// [`CallError`] says what to do.
-    pub async fn send_text_to(&self, receive_id: &str, kind: ReceiveIdType, text: &str) -> CallResult {
-        self.call(Call::Send {
-            receive_id: receive_id,
-            receive_id_type: Some(kind),
-            body: Body::text(text),
-            uuid: None,
-        })
-        .await
+        Ok(Self { shared: Arc::new(Shared { monitor, end, split_text_at: settings.split_text_at }) })
     }
 
     /// Makes a call and waits for its result; while the outbox is full it waits for a place. A call that was accepted is
@@ -141,34 +124,41 @@ impl Client {
         Ok(Submitted { result })
     }
 
-    /// Gives each event to `handler`, at most `at_once` at a time, until the bot ends; then waits for running handlers.
-    /// A handler that panics costs its own event's handling and nothing else; a slow one delays no ping and no ack.
-    pub async fn handle<F, Fut>(&self, mut events: Events, at_once: usize, handler: F) -> End
-    where
-        F: Fn(Client, Event) -> Fut,
-        Fut: Future<Output = ()> + Send + 'static,
-    {
-        let mut running = JoinSet::new();
-        loop {
-            while running.len() >= at_once.max(1) {
-                finished(running.join_next().await);
-            }
-            tokio::select! {
-                event = events.recv() => match event {
-                    // What a handler does before its future is made may panic too.
-                    Some(event) => match catch_unwind(AssertUnwindSafe(|| handler(self.clone(), event))) {
-                        Ok(future) => drop(running.spawn(future)),
-                        Err(_) => panicked(),
-                    },
-                    None => break,
-                },
-                done = running.join_next(), if !running.is_empty() => finished(done),
-            }
-        }
-        while let Some(done) = running.join_next().await {
-            finished(Some(done));
-        }
-        self.ended().await
+    pub(crate) fn change<R>(&self, change: impl FnOnce(&mut Bot<'static>, Instant) -> R) -> R {
+        self.shared.monitor.change(change)
+    }
+
+    pub(crate) fn split_text_at(&self) -> usize {
+        self.shared.split_text_at
+    }
+
+    /// The bot's own `open_id`, once it is known.
+    pub fn own_open_id(&self) -> Option<String> {
+        self.shared.monitor.read(|bot| match bot.identity() {
+            Identity::Known { open_id, .. } => Some(open_id.to_owned()),
+            _ => None,
+        })
+    }
+
+    /// The platform's clock, by its last HTTP answer; good to a second or two.
+    pub fn platform_time(&self) -> Option<UnixMillis> {
+        self.shared.monitor.read_at(|bot, now| {
+            let (at, UnixMillis(unix)) = bot.platform_clock()?;
+            Some(UnixMillis(unix.saturating_add(now.since(at))))
+        })
+    }
+
+    /// Asks the platform again who the bot is; every lookup is a call on the app's monthly quota.
+    pub fn refresh_identity(&self) {
+        self.change(|bot, now| bot.refresh_identity(now));
+    }
+
+    /// Tells the language of a chat, for acknowledgement reactions; `None` forgets it.
+    ///
+    /// # Errors
+    /// [`Misuse`] when there is no place for one more chat.
+    pub fn set_chat_locale(&self, chat_id: &str, locale: Option<Locale>) -> Result<(), Misuse> {
+        self.change(|bot, _| bot.set_chat_locale(chat_id, locale))
     }
 
     /// Where the bot stands.
@@ -209,18 +199,6 @@ impl Client {
     }
 }
 
-fn finished(done: Option<Result<(), tokio::task::JoinError>>) {
-    if let Some(Err(error)) = done
-        && error.is_panic()
-    {
-        panicked();
-    }
-}
-
-fn panicked() {
-    tracing::error!("an event handler panicked; its event is lost to it, the bot goes on");
-}
-
 /// A call that was accepted.
 #[derive(Debug)]
 pub struct Submitted {
@@ -240,10 +218,10 @@ impl Submitted {
 /// What came of a call.
 pub type CallResult = Result<CallAnswer, CallError>;
 
-/// A message the platform has taken.
-#[derive(Clone, Debug, Eq, PartialEq)]
+/// What the platform answered to a call.
+#[derive(Clone, Eq, PartialEq)]
 pub struct CallAnswer {
-    /// `om_…`
+    /// `om_…` of the message that was sent; empty for calls that send none.
     pub message_id: String,
     /// The whole `data` object of the answer as JSON text.
     pub data: String,
@@ -252,7 +230,20 @@ pub struct CallAnswer {
 }
 
 impl CallAnswer {
-    pub(crate) fn new(sent: &larkwire_core::CallAnswer<'_>, log_id: Short<48>) -> Self {
-        Self { message_id: sent.message_id.to_owned(), data: sent.data.to_owned(), log_id }
+    pub(crate) fn new(answer: &core::CallAnswer<'_>, log_id: Short<48>) -> Self {
+        Self { message_id: answer.message_id.to_owned(), data: answer.data.to_owned(), log_id }
+    }
+
+    /// A text among the members of [`data`](Self::data), such as `chat_id` or `thread_id`.
+    pub fn field(&self, name: &str) -> Option<String> {
+        let answer = core::CallAnswer { message_id: &self.message_id, data: &self.data };
+        Some(answer.field(name)?.as_str()?.to_string())
+    }
+}
+
+impl fmt::Debug for CallAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // What people write is not for logs.
+        f.debug_struct("CallAnswer").field("message_id", &self.message_id).finish_non_exhaustive()
     }
 }

@@ -1,7 +1,7 @@
 //! An event that owns its text, so that it can leave the bot.
 
 use larkwire_core as core;
-use larkwire_core::{DeliveryId, Layout, Short};
+use larkwire_core::{DeliveryId, Layout, ResponseId, Short};
 
 /// A delivered event. Its fields are read through [`view`](Self::view); the shortcuts here cover the usual ones.
 #[derive(Clone)]
@@ -37,14 +37,24 @@ impl Event {
         self.view().event_id().map(|text| text.to_string()).unwrap_or_default()
     }
 
-    /// `om_…`, for `im.message.receive_v1`.
+    /// `om_…`, of the message the event is about.
     pub fn message_id(&self) -> Option<String> {
-        self.view().message()?.message_id().map(|text| text.to_string())
+        self.view().message_id().map(|text| text.to_string())
     }
 
-    /// `oc_…`, for `im.message.receive_v1`.
+    /// `oc_…`, of the chat the event is about.
     pub fn chat_id(&self) -> Option<String> {
-        self.view().message()?.chat_id().map(|text| text.to_string())
+        self.view().chat_id().map(|text| text.to_string())
+    }
+
+    /// Whether the platform waits for an answer: see [`Client::respond`](crate::Client::respond).
+    pub fn is_callback(&self) -> bool {
+        self.view().is_callback()
+    }
+
+    /// What to answer a callback with; `None` for other events.
+    pub fn response_id(&self) -> Option<ResponseId> {
+        self.view().response_id()
     }
 
     /// The message's `content`, JSON such as `{"text":"hi"}`, for `im.message.receive_v1`.

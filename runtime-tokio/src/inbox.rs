@@ -75,7 +75,8 @@ impl Inbox for ChannelInbox {
 
     fn offer(&mut self, event: &core::Event<'_>) -> Offer {
         let verdict = match self.sender.try_send(Event::copy(event)) {
-            Ok(()) => Verdict::Accepted,
+            // A callback's answer may follow.
+            Ok(()) => Verdict::Later,
             Err(_) => Verdict::Refused,
         };
         Offer::Decided(verdict)

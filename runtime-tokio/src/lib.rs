@@ -1,12 +1,15 @@
 #![doc = include_str!("lib.md")]
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests may panic"))]
 
+mod calls;
 mod client;
 pub mod connect;
 mod event;
 mod inbox;
 mod loops;
+mod memory;
 mod monitor;
+mod order;
 mod report;
 mod settings;
 

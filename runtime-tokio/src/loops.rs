@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use larkwire_core::fault::CallError;
-use larkwire_core::{Attempt, Bot, Closed, End, Wish};
+use larkwire_core::{Attempt, Bot, Closed, End, UnixMillis, Wish};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::sleep_until;
 
 use crate::client::CallAnswer;
 use crate::connect::{Connect, Destination};
 use crate::inbox::{Inbox, Offer};
+use crate::memory::SeenFile;
 use crate::monitor::Monitor;
 use crate::report;
 
@@ -17,10 +18,15 @@ use crate::report;
 const CHUNK: usize = 16 * 1024;
 
 /// Runs a bot to its end.
-pub(crate) async fn run<C: Connect, I: Inbox>(monitor: Arc<Monitor>, connect: Arc<C>, mut inbox: I) -> End {
+pub(crate) async fn run<C: Connect, I: Inbox>(
+    monitor: Arc<Monitor>,
+    connect: Arc<C>,
+    mut inbox: I,
+    memory: Option<SeenFile>,
+) -> End {
     let monitor = &*monitor;
     let lanes = futures_join((0..monitor.lanes.len()).map(|index| lane(monitor, &*connect, index)).collect());
-    let (end, (), (), ()) = tokio::join!(report(monitor), lanes, clock(monitor), deliver(monitor, &mut inbox));
+    let (end, (), (), ()) = tokio::join!(report(monitor), lanes, clock(monitor), deliver(monitor, &mut inbox, memory));
     end
 }
 
@@ -134,10 +140,21 @@ async fn write(
 
 async fn clock(monitor: &Monitor) {
     loop {
-        let due = monitor.read(|bot| bot.poll_timeout().map(|deadline| deadline.at));
-        let Some(due) = due else { return };
+        let (due, ended) = monitor.read(|bot| (bot.poll_timeout().map(|deadline| deadline.at), bot.ended().is_some()));
+        let Some(due) = due else {
+            if ended {
+                return;
+            }
+            // A bot without a long connection and without a call rests until it is given one.
+            monitor.clock.notified().await;
+            continue;
+        };
         if due <= monitor.now() {
-            monitor.change(|bot, now| bot.handle_timeout(now));
+            monitor.change(|bot, now| {
+                // The system's clock may have been set since.
+                bot.handle_wall_clock(now, unix_now());
+                bot.handle_timeout(now);
+            });
             // A deadline that stays due must not starve the other loops.
             tokio::task::yield_now().await;
             continue;
@@ -152,7 +169,7 @@ async fn clock(monitor: &Monitor) {
     }
 }
 
-async fn deliver<I: Inbox>(monitor: &Monitor, inbox: &mut I) {
+async fn deliver<I: Inbox>(monitor: &Monitor, inbox: &mut I, mut memory: Option<SeenFile>) {
     loop {
         let ended = monitor.wait(&monitor.deliver, |bot| bot.ended().map(|_| ()));
         let room = tokio::select! {
@@ -173,15 +190,20 @@ async fn deliver<I: Inbox>(monitor: &Monitor, inbox: &mut I) {
         }
         // One critical section hands over every event there is room for, so that their acks leave together.
         let pending = monitor.change(|bot, now| {
+            let mut pending = None;
             for _ in 0..room {
                 let Some(event) = bot.poll_delivery() else { break };
                 let id = event.id();
                 match inbox.offer(&event) {
                     Offer::Decided(verdict) => bot.handle_delivered(now, id, verdict),
-                    Offer::Pending => return Some(id),
+                    Offer::Pending => {
+                        pending = Some(id);
+                        break;
+                    }
                 }
             }
-            None
+            keep(&mut memory, bot);
+            pending
         });
         if let Some(id) = pending {
             let ended = monitor.wait(&monitor.deliver, |bot| bot.ended().map(|_| ()));
@@ -189,9 +211,25 @@ async fn deliver<I: Inbox>(monitor: &Monitor, inbox: &mut I) {
                 verdict = inbox.finish() => verdict,
                 () = ended => return,
             };
-            monitor.change(|bot, now| bot.handle_delivered(now, id, verdict));
+            monitor.change(|bot, now| {
+                bot.handle_delivered(now, id, verdict);
+                keep(&mut memory, bot);
+            });
         }
     }
+}
+
+/// In the critical section that accepted the events: their acks cannot be written before their ids are.
+fn keep(memory: &mut Option<SeenFile>, bot: &Bot<'_>) {
+    if let Some(memory) = memory {
+        memory.keep(bot);
+    }
+}
+
+/// The system's clock; `None` where it stands before 1970.
+pub(crate) fn unix_now() -> Option<UnixMillis> {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).ok()?;
+    Some(UnixMillis(u64::try_from(since.as_millis()).ok()?))
 }
 
 /// Hands results to whom they belong, writes notices, and ends with the bot.

@@ -94,6 +94,11 @@ impl Monitor {
         look(&self.lock().bot)
     }
 
+    /// Looks at the bot and the clock.
+    pub(crate) fn read_at<R>(&self, look: impl FnOnce(&Bot<'static>, Instant) -> R) -> R {
+        look(&self.lock().bot, self.now())
+    }
+
     /// Changes the bot and wakes whom it concerns.
     pub(crate) fn change<R>(&self, change: impl FnOnce(&mut Bot<'static>, Instant) -> R) -> R {
         let mut inner = self.lock();

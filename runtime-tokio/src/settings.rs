@@ -1,9 +1,13 @@
 //! What a client is made of, and what can be wrong with it.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use larkwire_core::config::ConfigError;
-use larkwire_core::{Config, Domain, OnFatal};
+use larkwire_core::locale::Locale;
+use larkwire_core::{AckReactions, Config, Domain, GateRules, LinkMode, OnFatal, OwnOpenId};
+
+use crate::calls::SPLIT_AT;
 
 /// The settings of one client. `app_id` and `app_secret` are required; everything else has a default that suits.
 ///
@@ -25,6 +29,18 @@ pub struct Settings {
     max_attempts: Option<u32>,
     on_fatal: OnFatal,
     plaintext: bool,
+    allowed_users: Vec<String>,
+    mention_only: bool,
+    respond_to_mention_all: bool,
+    allow_bots: bool,
+    stale_after_ms: u64,
+    ack_reactions: AckReactions,
+    dedup_window_ms: u64,
+    pub(crate) dedup_file: Option<PathBuf>,
+    pub(crate) chat_locales: Vec<(String, Locale)>,
+    pub(crate) split_text_at: usize,
+    own_open_id: Option<String>,
+    link: LinkMode,
 }
 
 impl fmt::Debug for Settings {
@@ -54,6 +70,18 @@ impl Settings {
             max_attempts: None,
             on_fatal: OnFatal::End,
             plaintext: false,
+            allowed_users: Vec::new(),
+            mention_only: false,
+            respond_to_mention_all: false,
+            allow_bots: false,
+            stale_after_ms: 0,
+            ack_reactions: AckReactions::Off,
+            dedup_window_ms: defaults.dedup_window_ms,
+            dedup_file: None,
+            chat_locales: Vec::new(),
+            split_text_at: SPLIT_AT,
+            own_open_id: None,
+            link: LinkMode::Connect,
         }
     }
 
@@ -121,24 +149,126 @@ impl Settings {
         self
     }
 
-    pub(crate) fn config(&self) -> Config<'_> {
+    /// Who may speak to the bot: an open_id (`ou_…`), a union_id (`on_…`), a user_id, or `*` for everybody. **Nobody may
+    /// until somebody is allowed.** May be called again and again.
+    #[must_use]
+    pub fn allow(mut self, id: impl Into<String>) -> Self {
+        self.allowed_users.push(id.into());
+        self
+    }
+
+    /// In groups, hear only messages that mention the bot.
+    #[must_use]
+    pub fn mention_only(mut self, mention_only: bool) -> Self {
+        self.mention_only = mention_only;
+        self
+    }
+
+    /// Let a mention of everyone count as one of the bot.
+    #[must_use]
+    pub fn respond_to_mention_all(mut self, respond: bool) -> Self {
+        self.respond_to_mention_all = respond;
+        self
+    }
+
+    /// Let other bots speak too, at most five times a minute and chat while no person does.
+    #[must_use]
+    pub fn allow_bots(mut self, allow: bool) -> Self {
+        self.allow_bots = allow;
+        self
+    }
+
+    /// Drop messages older than this many milliseconds by the system's clock; 0, the default, drops none.
+    #[must_use]
+    pub fn stale_after_ms(mut self, ms: u64) -> Self {
+        self.stale_after_ms = ms;
+        self
+    }
+
+    /// Acknowledge messages with a reaction, off by default.
+    #[must_use]
+    pub fn ack_reactions(mut self, reactions: AckReactions) -> Self {
+        self.ack_reactions = reactions;
+        self
+    }
+
+    /// The language of one chat, for acknowledgement reactions.
+    #[must_use]
+    pub fn chat_locale(mut self, chat_id: impl Into<String>, locale: Locale) -> Self {
+        self.chat_locales.push((chat_id.into(), locale));
+        self
+    }
+
+    /// Milliseconds that delivered ids are remembered, 12 hours by default. Redelivery reaches 7.1 hours.
+    #[must_use]
+    pub fn dedup_window_ms(mut self, ms: u64) -> Self {
+        self.dedup_window_ms = ms;
+        self
+    }
+
+    /// Keep delivered ids in this file, so that a restart does not deliver them again. Each app needs its own.
+    #[must_use]
+    pub fn dedup_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.dedup_file = Some(path.into());
+        self
+    }
+
+    /// Split texts longer than this many characters into several messages, 3500 by default; 0 never splits.
+    #[must_use]
+    pub fn split_text_at(mut self, characters: usize) -> Self {
+        self.split_text_at = characters;
+        self
+    }
+
+    /// The bot's own `open_id` where it is known; else the platform is asked once.
+    #[must_use]
+    pub fn own_open_id(mut self, open_id: impl Into<String>) -> Self {
+        self.own_open_id = Some(open_id.into());
+        self
+    }
+
+    /// How much of a long connection is wanted: with [`LinkMode::Off`] calls are made and no event is taken from a bot that
+    /// runs elsewhere.
+    #[must_use]
+    pub fn link(mut self, link: LinkMode) -> Self {
+        self.link = link;
+        self
+    }
+
+    pub(crate) fn with_config<R>(&self, with: impl FnOnce(Config<'_>) -> R) -> R {
         let domain = match self.domain.trim() {
             name if name.eq_ignore_ascii_case("feishu") => Domain::Feishu,
             name if name.eq_ignore_ascii_case("lark") => Domain::Lark,
             url => Domain::Custom(url),
         };
-        Config {
+        let allowed: Vec<&str> = self.allowed_users.iter().map(String::as_str).collect();
+        with(Config {
             app_id: self.app_id.trim(),
             app_secret: self.app_secret.trim(),
             domain,
             source: &self.source,
             pong_timeout_ms: self.pong_timeout_ms,
+            dedup_window_ms: self.dedup_window_ms,
             call_timeout_ms: self.call_timeout_ms,
             max_attempts: self.max_attempts,
             on_fatal: self.on_fatal,
+            gate: GateRules {
+                allowed_users: &allowed,
+                mention_only: self.mention_only,
+                respond_to_mention_all: self.respond_to_mention_all,
+                allow_bots: self.allow_bots,
+                stale_after_ms: self.stale_after_ms,
+            },
+            ack_reactions: self.ack_reactions,
+            own_open_id: match (&self.own_open_id, self.link) {
+                (Some(open_id), _) => OwnOpenId::Given(open_id),
+                (None, LinkMode::Connect) => OwnOpenId::Fetched,
+                (None, _) => OwnOpenId::Unused,
+            },
+            link: self.link,
             dangerously_allow_plaintext: self.plaintext,
             ..Config::default()
-        }
+        })
     }
 }
 

@@ -1,7 +1,13 @@
-//! What may reach the application. So far: [`Seen`], the memory of ids that makes a redelivery a duplicate.
+//! What may reach the application: [`Seen`] makes a redelivery a duplicate, the rest says who may speak.
 
+mod loops;
+mod mention;
+mod policy;
 pub(crate) mod record;
 mod seen;
 
+pub use policy::GateRules;
 pub use record::RestoreError;
 pub use seen::{Seen, SeenEntry};
+
+pub(crate) use policy::{Gate, is_bot, is_sound};

@@ -3,11 +3,12 @@
 use super::labels::Labels;
 use super::parts::{Insert, MAX_PARTS, Part};
 use super::session::{Answer, Offered, Place, Reaction, STRIKES, Session};
-use crate::event::{self, DeliveryId};
+use crate::event::{self, DeliveryId, Event};
 use crate::fault::DropReason;
+use crate::gate;
 use crate::notice::{Report, count};
 use crate::text::Short;
-use crate::time::Instant;
+use crate::time::{Instant, UnixMillis};
 use crate::wire::frame::Frame;
 use crate::wire::json::Str;
 
@@ -161,30 +162,43 @@ impl Session<'_> {
             Err(event::Malformed) => (Err(DropReason::Malformed), false),
             Ok((json, spans)) => {
                 let key = |kind, text: Option<Str<'_>>| text.and_then(|text| self.id_key(kind, text));
+                let trace_id = labels.trace_id.map(Short::<48>::from_bytes).unwrap_or_default();
+                let serial = self.serial.saturating_add(1);
                 let event_key = key(b'e', spans.event_id.str(json));
-                let message_key = spans.is_message.then(|| key(b'm', spans.message.message_id.str(json))).flatten();
-                let id = DeliveryId { serial: self.serial.saturating_add(1), event_key, message_key };
-                let foreign = key(b'a', spans.app_id.str(json)).is_some_and(|app| app != self.app);
+                let mut id = DeliveryId { serial, event_key, message_key: None };
+                let event = Event::view(id, json, &spans, trace_id.as_str());
+                let message = event.message();
+                let message_key = message.and_then(|message| key(b'm', message.message_id()));
+                let actor = event.actor();
+                let own_app = |app: Option<Str<'_>>| key(b'a', app).map(|app| app == self.app);
+                let foreign = own_app(spans.app_id.str(json)) == Some(false);
+                let acted_self = actor.and_then(|actor| own_app(actor.app_id)) == Some(true);
+                let chat = message.and_then(|message| key(b'c', message.chat_id()));
                 let known = [event_key, message_key].into_iter().flatten().any(|key| self.seen.contains(now, key));
-                let callback = spans.callback;
+                let callback = event.is_callback();
+                let unix = self.wall.map(|(at, UnixMillis(unix))| UnixMillis(unix.saturating_add(now.since(at))));
+                let speaker = chat.map(|chat| (chat, actor.is_some_and(|actor| gate::is_bot(&actor))));
                 let verdict = if foreign {
                     Err(DropReason::OtherApp)
                 } else if known {
                     Err(DropReason::Duplicate)
+                } else if let Err(reason) = self.gate.check(now, unix, &event, acted_self, chat) {
+                    Err(reason)
                 } else if !self.accepting || self.is_room_wanted() {
                     Err(DropReason::InboxFull)
                 } else {
-                    Ok((id, spans))
+                    id.message_key = message_key;
+                    Ok((id, spans, speaker))
                 };
                 (verdict, callback)
             }
         };
         match verdict {
-            Ok((id, spans)) => {
+            Ok((id, spans, speaker)) => {
                 self.serial = id.serial;
                 let trace_id = labels.trace_id.map(Short::from_bytes).unwrap_or_default();
                 let arrived = self.stalled_since.unwrap_or(now);
-                self.offered = Some(Offered { id, spans, place, len, trace_id, split, arrived, decide_by: None });
+                self.offered = Some(Offered { id, spans, place, len, trace_id, split, arrived, decide_by: None, speaker });
                 Reaction::Offer
             }
             Err(DropReason::InboxFull) => {

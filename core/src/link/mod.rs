@@ -16,6 +16,7 @@ mod incoming;
 pub(crate) mod intake;
 mod labels;
 mod liveness;
+mod memory;
 mod open;
 mod parts;
 pub(crate) mod responses;

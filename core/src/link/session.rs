@@ -21,7 +21,7 @@ use super::parts::{FinishedId, PartSet, Parts};
 use super::responses::{CallbackSlot, RESPONSE_MS, Responses};
 use crate::event::{self, DeliveryId, Event, Layout, Verdict};
 use crate::fault::DropReason;
-use crate::gate::{RestoreError, Seen, SeenEntry, record};
+use crate::gate::{Gate, GateRules, Seen, SeenEntry};
 use crate::notice::{Report, count};
 use crate::rng::{Rng, Seed};
 use crate::storage::{Region, Slots};
@@ -84,6 +84,8 @@ pub struct SessionStorage<'s> {
     pub finished: Slots<'s, FinishedId>,
     /// Ids of delivered events: two entries a chat message, one for other events.
     pub seen: Slots<'s, SeenEntry>,
+    /// The allow-list: its entries and one byte each.
+    pub allowed: Region<'s>,
     /// Callbacks that wait for the application's answer; a full table answers `{}` at once.
     pub callbacks: Slots<'s, CallbackSlot<'s>>,
 }
@@ -95,6 +97,8 @@ pub struct SessionRules<'a> {
     pub app_id: &'a str,
     /// Milliseconds that delivered ids are remembered.
     pub dedup_window_ms: u64,
+    /// Who may speak.
+    pub gate: GateRules<'a>,
     /// Milliseconds within which something must come in after a ping; 0 switches this rule off.
     pub pong_timeout_ms: u32,
 }
@@ -118,6 +122,8 @@ pub(super) struct Offered {
     pub(super) arrived: Instant,
     /// `None` until room for the ack is reserved.
     pub(super) decide_by: Option<Instant>,
+    /// For a chat message: the hash of its chat, and whether a bot wrote it.
+    pub(super) speaker: Option<(u64, bool)>,
 }
 
 /// The protocol above whole messages. It outlives connections: delivered ids and the platform's pace are kept.
@@ -128,6 +134,9 @@ pub struct Session<'s> {
     pub(super) parts: Parts<'s>,
     pub(super) seen: Seen<'s>,
     pub(super) responses: Responses<'s>,
+    pub(super) gate: Gate<'s>,
+    /// The time of day, and when it was told.
+    pub(super) wall: Option<(Instant, UnixMillis)>,
     /// Since when messages have waited behind the one that is being decided.
     pub(super) stalled_since: Option<Instant>,
     pub(super) hash_key: [u8; 16],
@@ -150,6 +159,8 @@ impl<'s> Session<'s> {
             parts: Parts::new(storage.parts, storage.assembled, storage.part_sets, storage.finished),
             seen: Seen::new(storage.seen, rules.dedup_window_ms),
             responses: Responses::new(storage.callbacks),
+            gate: Gate::new(&rules.gate, storage.allowed),
+            wall: None,
             stalled_since: None,
             hash_key: Rng::new(seed).bytes(),
             app: 0,
@@ -181,6 +192,16 @@ impl<'s> Session<'s> {
         self.responses.drop_all();
         self.stalled_since = None;
         self.report_lost(report);
+    }
+
+    /// The bot's own `open_id`: mentions of it count, and what it did itself is dropped.
+    pub fn handle_identity(&mut self, open_id: &str) {
+        self.gate.set_own_open_id(Short::new(open_id));
+    }
+
+    /// The time of day, for the age of messages.
+    pub fn handle_wall_clock(&mut self, now: Instant, unix: Option<UnixMillis>) {
+        self.wall = unix.map(|unix| (now, unix));
     }
 
     /// Since when the messages that follow have waited behind an undecided one; `None` when nothing waits. They count as
@@ -256,7 +277,7 @@ impl<'s> Session<'s> {
     pub fn reveal(&mut self, now: Instant) {
         if let Some(offered) = &mut self.offered {
             let by = now.after(INBOX_MS);
-            let callback = offered.spans.callback.then(|| offered.arrived.after(RESPONSE_MS));
+            let callback = offered.spans.is_callback().then(|| offered.arrived.after(RESPONSE_MS));
             offered.decide_by = Some(callback.map_or(by, |answer_by| by.min(answer_by)));
         }
     }
@@ -322,8 +343,13 @@ impl<'s> Session<'s> {
         }
         let offered = offered?;
         self.parts.release();
-        let callback = offered.spans.callback;
+        let callback = offered.spans.is_callback();
         let mut later = false;
+        match offered.speaker.filter(|_| matches!(verdict, Verdict::Accepted | Verdict::Later)) {
+            Some((chat, true)) => self.gate.loops.bot_spoke(now, chat),
+            Some((chat, false)) => self.gate.loops.person_spoke(chat),
+            None => {}
+        }
         let trace_id = Some(offered.trace_id.as_str().as_bytes());
         match verdict {
             Verdict::Accepted => count(&mut report.stats.accepted),
@@ -356,58 +382,6 @@ impl<'s> Session<'s> {
         self.stalled = true;
         self.room = 0;
         self.handle_delivered(now, id, Verdict::Refused, message, report)
-    }
-
-    /// How many ids were remembered since construction: what [`write_seen`](Self::write_seen) goes on from.
-    pub fn seen_count(&self) -> u64 {
-        self.seen.inserted()
-    }
-
-    /// Writes the records of the ids remembered after the first `from`, behind the header when `from` is 0; the time of
-    /// day now is `unix`.
-    pub fn write_seen(&self, now: Instant, unix: Option<UnixMillis>, from: u64, w: &mut Writer<'_>) {
-        if from == 0 {
-            record::write_header(w, &self.hash_key, self.app);
-        }
-        for (key, at) in self.seen.since(from) {
-            let at = unix.map(|UnixMillis(unix)| UnixMillis(unix.saturating_sub(now.since(at))));
-            record::write_record(w, key, at);
-        }
-    }
-
-    /// Takes back what [`write_seen`](Self::write_seen) wrote, before the first event. Without a time of day every
-    /// record counts as new, which forgets too late rather than too early.
-    ///
-    /// # Errors
-    /// [`RestoreError`]; nothing changed then.
-    pub fn restore_seen(
-        &mut self,
-        now: Instant,
-        unix: Option<UnixMillis>,
-        app_id: &str,
-        bytes: &[u8],
-    ) -> Result<usize, RestoreError> {
-        if self.serial > 0 || self.seen.inserted() > 0 {
-            return Err(RestoreError::TooLate);
-        }
-        let (hash_key, app, records) = record::read(bytes).ok_or(RestoreError::Format)?;
-        if hash(&hash_key, b'a', app_id.bytes()) != app {
-            return Err(RestoreError::OtherApp);
-        }
-        self.hash_key = hash_key;
-        self.app = app;
-        let mut restored = 0_usize;
-        for (key, at) in records {
-            let age = match (unix, at) {
-                (Some(UnixMillis(unix)), Some(UnixMillis(at))) => unix.saturating_sub(at),
-                _ => 0,
-            };
-            if age <= self.seen.window_ms() && !self.seen.contains(now, key) {
-                self.seen.insert(now.before(age), key);
-                restored = restored.saturating_add(1);
-            }
-        }
-        Ok(restored)
     }
 
     /// When the waiting event's frame came in, for `biz_rt`.
@@ -451,7 +425,7 @@ impl<'s> Session<'s> {
     }
 }
 
-fn hash(hash_key: &[u8; 16], kind: u8, bytes: impl Iterator<Item = u8>) -> u64 {
+pub(super) fn hash(hash_key: &[u8; 16], kind: u8, bytes: impl Iterator<Item = u8>) -> u64 {
     let mut hasher = SipHasher13::new_with_key(hash_key);
     hasher.write(&[kind]);
     // Eight at a time: an id is hashed for every event.

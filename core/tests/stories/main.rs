@@ -14,14 +14,21 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod acknowledgements;
 mod acks;
 mod bad_input;
 mod calls;
+mod gate;
+
+mod restart;
+mod identity;
+mod callbacks;
 mod discovery;
 mod inbox;
 mod liveness;
 mod parts;
 mod redial;
+mod requests;
 mod shutdown;
 mod tokens;
 mod upgrade;

@@ -77,6 +77,7 @@ pub(crate) enum App {
     Accept,
     Discard,
     Hold,
+    Later,
     Refuse,
 }
 
@@ -93,6 +94,10 @@ pub(crate) struct Script {
     pub(crate) tokens: VecDeque<Reply>,
     pub(crate) calls: VecDeque<Reply>,
     pub(crate) call: Reply,
+    pub(crate) bot_infos: VecDeque<Reply>,
+    pub(crate) bot_info: Reply,
+    /// Answers to reactions, before they are all good.
+    pub(crate) reactions: VecDeque<Reply>,
     /// `Authorization` values the platform does not take any more.
     pub(crate) bad_tokens: Vec<String>,
     pub(crate) upgrades: VecDeque<Upgrade>,
@@ -120,6 +125,12 @@ impl Default for Script {
             tokens: VecDeque::new(),
             calls: VecDeque::new(),
             call: Reply::json(200, r#"{"code":0,"msg":"success","data":{"message_id":"om_sent","chat_id":"oc_1"}}"#),
+            bot_infos: VecDeque::new(),
+            bot_info: Reply::json(
+                200,
+                r#"{"code":0,"msg":"ok","bot":{"activate_status":2,"app_name":"Echo","open_id":"ou_bot"}}"#,
+            ),
+            reactions: VecDeque::new(),
             bad_tokens: Vec::new(),
             upgrades: VecDeque::new(),
             upgrade: Upgrade::Accept,

@@ -29,6 +29,12 @@ impl World {
             })
         } else if self.script.bad_tokens.iter().any(|bad| request.header("Authorization") == Some(bad)) {
             Reply::json(400, r#"{"code":99991663,"msg":"Invalid access token"}"#)
+        } else if request.target.ends_with("/bot/v3/info") {
+            self.script.bot_infos.pop_front().unwrap_or_else(|| self.script.bot_info.clone())
+        } else if request.method == "POST" && request.target.ends_with("/reactions") {
+            self.script.reactions.pop_front().unwrap_or_else(|| {
+                Reply::json(200, r#"{"code":0,"msg":"success","data":{"reaction_id":"r-1"}}"#)
+            })
         } else {
             self.script.calls.pop_front().unwrap_or_else(|| self.script.call.clone())
         };

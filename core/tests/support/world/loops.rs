@@ -111,6 +111,7 @@ impl World {
         let verdict = match self.script.app {
             App::Hold => return false,
             App::Accept => Verdict::Accepted,
+            App::Later => Verdict::Later,
             App::Discard => Verdict::Discarded,
             App::Refuse => Verdict::Refused,
         };

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use larkwire_core::{
-    Attempt, Bot, Buffers, Call, CallId, Closed, Config, Domain, End, Instant, Lane, Notice, OwnOpenId, Seed, State,
+    Attempt, Bot, Buffers, Call, CallId, Closed, Config, Domain, End, GateRules, Instant, Lane, Notice, OwnOpenId, Seed, State,
     Storage, Verdict, Wish,
 };
 
@@ -120,6 +120,7 @@ pub(crate) fn config() -> Config<'static> {
         app_secret: SECRET,
         domain: Domain::Feishu,
         own_open_id: OwnOpenId::Unused,
+        gate: GateRules { allowed_users: &["*"], ..GateRules::default() },
         ..Config::default()
     }
 }
@@ -357,6 +358,20 @@ impl World {
 
     pub(crate) fn calls(&self) -> Vec<&Request> {
         self.requests.iter().filter(|request| request.target.contains("/im/")).collect()
+    }
+
+    /// Message and emoji of every reaction asked for.
+    pub(crate) fn reactions(&self) -> Vec<(String, String)> {
+        let requests = self.requests.iter().filter(|request| request.target.ends_with("/reactions"));
+        let reaction = |request: &Request| {
+            let message = request.target.rsplit('/').nth(1).unwrap().to_owned();
+            (message, request.json()["reaction_type"]["emoji_type"].as_str().unwrap().to_owned())
+        };
+        requests.map(reaction).collect()
+    }
+
+    pub(crate) fn lookups(&self) -> Vec<u64> {
+        self.requests.iter().filter(|request| request.target.ends_with("/bot/v3/info")).map(|request| request.at).collect()
     }
 
     pub(crate) fn token_requests(&self) -> usize {

@@ -1,27 +1,22 @@
 //! [`Bot`]: facts in, wishes out. Dispatch only; the work is done in `link`, `api` and `gate`.
+//!
+//! `set_up` makes one, `flow` does what a fact made possible.
 
-use crate::api::{self, Api, Call, CallId, Completion, HttpLane, Identity, Job};
-use crate::config::{Config, ConfigError, Storage};
+mod flow;
+mod set_up;
+
+use crate::api::{Api, Call, CallId, Completion, HttpLane, Identity};
 use crate::event::{DeliveryId, Event, ResponseId, Verdict};
-use crate::fault::{End, Fatal, Misuse};
+use crate::fault::{End, Misuse};
 use crate::gate::RestoreError;
+use crate::hints::Hints;
 use crate::lane::{Attempt, Closed, Lane, Wish};
-use crate::link::intake;
-use crate::link::{Link, Phase, Session, SessionRules, SessionStorage};
-use crate::notice::{Notice, Report, Stats, count};
-use crate::rng::{Rng, Seed};
-use crate::shared::{Account, Rules, Shared, Texts};
+use crate::link::{Link, Phase};
+use crate::locale::Locale;
+use crate::notice::{Notice, Stats};
+use crate::shared::Shared;
 use crate::time::{Deadline, Earliest, Instant, UnixMillis, Why};
 use crate::wire::writer::Writer;
-
-/// Accepted calls may take this long after [`Bot::shut_down`].
-const DRAIN_MS: u64 = 10_000;
-/// Owed acks and a shown event may take this long after that.
-const FLUSH_MS: u64 = 2000;
-/// The shortest useful `socket_out`: an upgrade request.
-const LEAST_OUT: usize = 768;
-/// The shortest useful HTTP buffers: a discovery answer, a token request.
-const LEAST_HTTP: usize = 1024;
 
 /// Where the bot stands, for people and health checks.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -73,6 +68,7 @@ pub struct Bot<'s> {
     shared: Shared<'s>,
     link: Link<'s>,
     api: Api<'s>,
+    hints: Hints<'s>,
     stopping: Stopping,
     started: bool,
     end: Option<End>,
@@ -89,78 +85,6 @@ impl core::fmt::Debug for Bot<'_> {
 }
 
 impl<'s> Bot<'s> {
-    /// A bot that has not been told the time yet: it wishes for nothing until its deadline at instant 0 is told.
-    ///
-    /// # Errors
-    /// [`ConfigError`] names the field or the storage that is wrong, with the size it needs.
-    pub fn new(config: Config<'_>, storage: Storage<'s>, seed: Seed) -> Result<Self, ConfigError> {
-        let url = config.check()?;
-        check_storage(&storage)?;
-        let mut texts = Texts::new(storage.texts);
-        let agent = concat!("larkwire/v", env!("CARGO_PKG_VERSION"));
-        let mut word = [0; 64];
-        let source = sanitized(config.source, &mut word);
-        let separator = if source.is_empty() { "" } else { " source/" };
-        let pieces = [config.app_id, config.app_secret, url.host, url.target, agent, separator, source];
-        let needed = pieces.iter().fold(0, |sum: usize, text| sum.saturating_add(text.len()));
-        let too_small = ConfigError::Storage { name: "texts", needed };
-        let mut keep = |text: &str| texts.add(text).ok_or(too_small);
-        let (app_id, app_secret) = (keep(config.app_id)?, keep(config.app_secret)?);
-        let (host, prefix) = (keep(url.host)?, keep(url.target)?);
-        let user_agent = {
-            let first = keep(agent)?;
-            keep(separator)?;
-            first.to(&keep(source)?)
-        };
-        let account =
-            Account { app_id, app_secret, user_agent, host, port: url.port, tls: url.scheme.tls(), prefix, texts };
-        let rules = Rules {
-            max_attempts: config.max_attempts,
-            follow_reconnect_count: config.follow_reconnect_count,
-            on_fatal: config.on_fatal,
-            unknown_code_is_fatal: config.unknown_code_is_fatal,
-            allow_plaintext: config.dangerously_allow_plaintext,
-            call_timeout_ms: u64::from(config.call_timeout_ms),
-            link: config.link,
-            identity_first: false,
-        };
-        let session = Session::new(
-            SessionRules {
-                app_id: config.app_id,
-                dedup_window_ms: config.dedup_window_ms,
-                pong_timeout_ms: config.pong_timeout_ms,
-            },
-            SessionStorage {
-                parts: storage.parts,
-                assembled: storage.assembled,
-                part_sets: storage.part_sets,
-                finished: storage.finished,
-                seen: storage.seen,
-                callbacks: storage.callbacks,
-            },
-            &seed,
-        );
-        let mut rng = Rng::new(&seed);
-        // The session drew its hash key from the same seed; masks and ids must not repeat it.
-        let _: [u8; 16] = rng.bytes();
-        Ok(Self {
-            shared: Shared {
-                now: Instant::ZERO,
-                wall: None,
-                platform_wall: None,
-                rng,
-                report: Report::new(storage.notices),
-                rules,
-                account,
-            },
-            link: Link::new(session, storage.socket_in, storage.socket_out, storage.url, config.link),
-            api: Api::new(storage.http, storage.outbox, storage.reactions, storage.token, config.own_open_id),
-            stopping: Stopping::No,
-            started: false,
-            end: None,
-        })
-    }
-
     // ---- wishes ----
 
     /// How many `Http` lanes there are.
@@ -279,7 +203,14 @@ impl<'s> Bot<'s> {
     /// What became of the event at the head of the line. A late `Accepted` still keeps a redelivery from being handed
     /// over again; other late verdicts are ignored.
     pub fn handle_delivered(&mut self, now: Instant, id: DeliveryId, verdict: Verdict) {
-        self.fact(now, |bot| bot.link.handle_delivered(id, verdict, &mut bot.shared));
+        self.fact(now, |bot| {
+            let reaction = bot.acknowledgement(id, verdict);
+            bot.link.handle_delivered(id, verdict, &mut bot.shared);
+            if let Some((message_id, locale)) = reaction {
+                let Shared { rng, now, report, .. } = &mut bot.shared;
+                bot.api.reactions.push(message_id, locale.reactions(), rng, *now, report);
+            }
+        });
     }
 
     /// The result of this call was taken; its place in the outbox is free again. Legal after the end, too.
@@ -297,7 +228,10 @@ impl<'s> Bot<'s> {
 
     /// The wall clock, or that there is none.
     pub fn handle_wall_clock(&mut self, now: Instant, unix: Option<UnixMillis>) {
-        self.fact(now, |bot| bot.shared.wall = unix.map(|unix| (bot.shared.now, unix)));
+        self.fact(now, |bot| {
+            bot.shared.wall = unix.map(|unix| (bot.shared.now, unix));
+            bot.tell_time();
+        });
     }
 
     /// The time is `now`; does what is due.
@@ -338,6 +272,18 @@ impl<'s> Bot<'s> {
         result
     }
 
+    /// Tells the language of a chat, for acknowledgement reactions: it wins over what a message looks like, since a text
+    /// in Han characters alone may be Japanese. `None` forgets it.
+    ///
+    /// # Errors
+    /// [`Misuse::Full`]: no place for one more chat; [`Misuse::Field`]: the id is empty.
+    pub fn set_chat_locale(&mut self, chat_id: &str, locale: Option<Locale>) -> Result<(), Misuse> {
+        if chat_id.is_empty() {
+            return Err(Misuse::Field("chat_id"));
+        }
+        self.hints.set(chat_id, locale)
+    }
+
     /// Asks the platform again who the bot is. Every lookup is a call on the app's monthly quota.
     pub fn refresh_identity(&mut self, now: Instant) {
         self.fact(now, |bot| bot.api.lookup.refresh(bot.shared.now));
@@ -349,7 +295,7 @@ impl<'s> Bot<'s> {
         self.fact(now, |bot| {
             if let Stopping::No = bot.stopping {
                 bot.link.session.stop_accepting();
-                bot.stopping = Stopping::Draining { by: bot.shared.now.after(DRAIN_MS) };
+                bot.stopping = Stopping::Draining { by: bot.shared.now.after(flow::DRAIN_MS) };
             }
         });
     }
@@ -387,9 +333,9 @@ impl<'s> Bot<'s> {
         self.link.session.seen_count()
     }
 
-    /// Writes the ids remembered after the first `from`, for a file or flash: 16 bytes each, behind a header of 32 bytes
-    /// when `from` is 0. Appended to what was written before, it is what [`restore_seen`](Self::restore_seen) takes.
-    pub fn write_seen(&self, from: u64, w: &mut Writer<'_>) {
+    /// Writes the remembered ids for a file or flash: all of them (`None`), 16 bytes each behind a header of 32 bytes, or
+    /// those after the first `from`, to be appended. It is what [`restore_seen`](Self::restore_seen) takes.
+    pub fn write_seen(&self, from: Option<u64>, w: &mut Writer<'_>) {
         self.link.session.write_seen(self.shared.now, self.shared.unix(), from, w);
     }
 
@@ -427,141 +373,5 @@ impl<'s> Bot<'s> {
     /// The pace the platform asked for, after clamping.
     pub fn client_config(&self) -> &crate::link::ClientConfig {
         self.link.session.client_config()
-    }
-
-    // ---- inside ----
-
-    /// Every fact goes through here: time never runs back, nothing happens after the end, and whatever the fact made
-    /// possible is started.
-    fn fact(&mut self, now: Instant, fact: impl FnOnce(&mut Self)) {
-        self.shared.now = self.shared.now.max(now);
-        if self.end.is_some() {
-            return;
-        }
-        let before = core::mem::discriminant(&self.state());
-        fact(self);
-        self.settle();
-        if before != core::mem::discriminant(&self.state()) {
-            count(&mut self.shared.report.stats.transitions);
-        }
-    }
-
-    fn settle(&mut self) {
-        if self.end.is_none()
-            && let Some(fatal) = self.link.take_fatal()
-        {
-            self.finish_with(End::Fatal(fatal));
-        }
-        // A request that does not fit its lane ends at once and frees the lane again: at most once a call and lane.
-        while self.end.is_none() {
-            let first = self.started && self.shared.rules.identity_first && self.api.lookup.is_first();
-            let discovery = self.started && self.link.phase() == Phase::Discovering && !first;
-            let identity = first || (self.started && self.link.has_discovered());
-            let finished = self.api.schedule(discovery, identity, &mut self.shared);
-            if finished.is_none() {
-                break;
-            }
-            self.finish(finished);
-        }
-        self.stop_step();
-    }
-
-    fn finish(&mut self, finished: Option<api::Finished>) {
-        let Some(finished) = finished else { return };
-        let mut fatal: Option<Fatal> = None;
-        let answer = self.api.lanes.get(finished.lane).and_then(HttpLane::answer);
-        if let Some(date) = answer.filter(|_| finished.fault.is_none()).and_then(|answer| answer.date) {
-            self.shared.platform_wall = Some((self.shared.now, date));
-        }
-        match finished.job {
-            Job::Discover => {
-                let lane = self.api.lanes.get(finished.lane);
-                let answer = lane.and_then(HttpLane::answer).filter(|_| finished.fault.is_none());
-                let (url, session) = (&mut self.link.url, &mut self.link.session);
-                let config = session.client_config_mut();
-                let result = api::read_discovery(answer, finished.fault, &self.shared.rules, url, config);
-                self.api.release(finished.lane, self.shared.now);
-                self.link.handle_discovered(result, &mut self.shared);
-                fatal = self.link.take_fatal();
-            }
-            Job::Token => {
-                fatal = self.api.token_finished(finished, self.link.has_discovered(), &mut self.shared);
-                self.api.release(finished.lane, self.shared.now);
-            }
-            Job::Identity => {
-                if self.api.lookup_finished(finished, &mut self.shared) {
-                    let open_id = self.api.lookup.open_id();
-                    self.shared.report.notice(Notice::IdentityKnown { open_id });
-                }
-                self.api.release(finished.lane, self.shared.now);
-            }
-            Job::React(slot) => {
-                self.api.reaction_finished(finished, slot, &mut self.shared);
-                self.api.release(finished.lane, self.shared.now);
-            }
-            Job::Call(slot) => {
-                self.api.call_finished(finished, slot, &mut self.shared);
-                self.api.release(finished.lane, self.shared.now);
-            }
-        }
-        if let Some(fatal) = fatal {
-            self.finish_with(End::Fatal(fatal));
-        }
-    }
-
-    /// Goes on with shutting down as far as it can.
-    fn stop_step(&mut self) {
-        if self.end.is_some() {
-            return;
-        }
-        let now = self.shared.now;
-        if let Stopping::Draining { by } = self.stopping
-            && (!self.api.outbox.is_any_open() || by <= now)
-        {
-            self.stopping = Stopping::Flushing { by: now.after(FLUSH_MS) };
-            self.link.stop_responses(&mut self.shared);
-        }
-        if let Stopping::Flushing { by } = self.stopping
-            && (self.link.is_flushed() || by <= now)
-        {
-            self.stopping = Stopping::Closing;
-            self.link.close(&mut self.shared);
-        }
-        if let (Stopping::Closing, Phase::Ended) = (self.stopping, self.link.phase()) {
-            self.finish_with(End::Stopped);
-        }
-    }
-
-    fn finish_with(&mut self, end: End) {
-        self.end = Some(end);
-        self.link.end(&mut self.shared);
-        self.api.end(&mut self.shared);
-    }
-}
-
-/// The longest text of `source` that a `User-Agent` may carry (protocol section 2.2).
-fn sanitized<'a>(source: &str, room: &'a mut [u8; 64]) -> &'a str {
-    let mut len = 0_usize;
-    for (place, ch) in room.iter_mut().zip(source.chars()) {
-        let allowed = ch.is_ascii_alphanumeric() || matches!(ch, '.' | '_' | '-');
-        *place = if allowed { u8::try_from(ch).unwrap_or(b'_') } else { b'_' };
-        len = len.saturating_add(1);
-    }
-    core::str::from_utf8(room.get(..len).unwrap_or_default()).unwrap_or_default()
-}
-
-fn check_storage(storage: &Storage<'_>) -> Result<(), ConfigError> {
-    let lanes = storage.http.as_slice();
-    let least = [
-        ("socket_in", storage.socket_in.cap(), intake::LEAST),
-        ("socket_out", storage.socket_out.cap(), LEAST_OUT),
-        ("url", storage.url.cap(), 128),
-        ("http", storage.http.cap(), 1),
-        ("http.input", lanes.iter().map(HttpLane::input_cap).min().unwrap_or(LEAST_HTTP), LEAST_HTTP),
-        ("http.output", lanes.iter().map(HttpLane::output_cap).min().unwrap_or(LEAST_HTTP), LEAST_HTTP),
-    ];
-    match least.into_iter().find(|(_, given, needed)| given < needed) {
-        Some((name, _, needed)) => Err(ConfigError::Storage { name, needed }),
-        None => Ok(()),
     }
 }
