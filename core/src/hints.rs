@@ -57,7 +57,11 @@ impl<'s> Hints<'s> {
 
     pub(crate) fn get(&self, chat_id: Str<'_>) -> Option<Locale> {
         let chat = hash(chat_id.chars());
-        self.slots.as_slice().iter().find_map(|slot| slot.0.filter(|(known, _)| *known == chat)).map(|(_, locale)| locale)
+        self.slots
+            .as_slice()
+            .iter()
+            .find_map(|slot| slot.0.filter(|(known, _)| *known == chat))
+            .map(|(_, locale)| locale)
     }
 }
 

@@ -18,13 +18,8 @@ impl Client {
     /// # Errors
     /// [`CallError`] says what to do. When a later piece fails, the earlier ones were sent.
     pub async fn reply_text(&self, message_id: &str, text: &str) -> CallResult {
-        self.in_pieces(text, |piece| Call::Reply {
-            message_id,
-            body: Body::Chunk(piece),
-            in_thread: false,
-            uuid: None,
-        })
-        .await
+        self.in_pieces(text, |piece| Call::Reply { message_id, body: Body::Chunk(piece), in_thread: false, uuid: None })
+            .await
     }
 
     /// As [`reply_text`](Self::reply_text), in the topic that the message starts.

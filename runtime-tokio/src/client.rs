@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use larkwire_core::fault::{CallError, Misuse};
 use larkwire_core as core;
+use larkwire_core::fault::{CallError, Misuse};
 use larkwire_core::locale::Locale;
 use larkwire_core::{Bot, Call, End, Identity, Instant, LinkMode, Seed, Short, State, Stats, Storage, UnixMillis};
 use tokio::sync::{oneshot, watch};
@@ -73,7 +73,9 @@ impl Client {
             if config.link == LinkMode::Connect {
                 tracing::info!("connecting to {}", config.domain.base());
                 if config.gate.allowed_users.is_empty() {
-                    tracing::warn!("nobody may speak to this bot: allowed_users is empty; add ids, or \"*\" for everybody");
+                    tracing::warn!(
+                        "nobody may speak to this bot: allowed_users is empty; add ids, or \"*\" for everybody"
+                    );
                 }
             }
             Bot::new(config, Storage::growable(), Seed(seed))

@@ -3,6 +3,8 @@
 
 mod calls;
 mod client;
+#[cfg(feature = "config")]
+pub mod config;
 pub mod connect;
 mod event;
 mod inbox;

@@ -2,6 +2,7 @@
 
 use super::call::check_object;
 use crate::fault::Misuse;
+use crate::outgoing::Chunk;
 use crate::wire::json::{write_str, write_str_escaped_inner};
 use crate::wire::writer::Writer;
 
@@ -9,6 +10,8 @@ use crate::wire::writer::Writer;
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub enum Body<'a> {
+    /// One piece of a text that was [split](crate::outgoing::split_markdown).
+    Chunk(Chunk<'a>),
     /// A card: a JSON object such as `{"schema":"2.0","body":{"elements":[…]}}`, `{"type":"template",…}` or
     /// `{"type":"card","data":{"card_id":…}}`, at most 30 KB.
     Interactive(&'a str),
@@ -32,8 +35,9 @@ impl<'a> Body<'a> {
         match self {
             Self::Interactive(card) => check_object("card", card),
             Self::Post(post) => check_object("post", post),
+            Self::Chunk(chunk) if chunk.is_empty() => Err(Misuse::Field("text")),
             Self::Text("") => Err(Misuse::Field("text")),
-            Self::Text(_) => Ok(()),
+            Self::Chunk(_) | Self::Text(_) => Ok(()),
         }
     }
 
@@ -48,11 +52,8 @@ impl<'a> Body<'a> {
                 w.bytes(br#""msg_type":"post","content":"#);
                 write_str(w, post);
             }
-            Self::Text(text) => {
-                w.bytes(br#""msg_type":"text","content":"{\"text\":\""#);
-                write_nested(w, text);
-                w.bytes(br#"\"}""#);
-            }
+            Self::Chunk(chunk) => write_text(w, chunk.chars()),
+            Self::Text(text) => write_text(w, text.chars()),
         }
     }
 }
@@ -63,6 +64,7 @@ impl core::fmt::Debug for Body<'_> {
         match self {
             Self::Interactive(card) => write!(f, "Interactive({} bytes)", card.len()),
             Self::Post(post) => write!(f, "Post({} bytes)", post.len()),
+            Self::Chunk(chunk) => write!(f, "Chunk({} bytes)", chunk.len()),
             Self::Text(text) => write!(f, "Text({} bytes)", text.len()),
         }
     }
@@ -74,9 +76,10 @@ pub(super) fn write_card_content(w: &mut Writer<'_>, card: &str) {
     write_str(w, card);
 }
 
-/// Writes a text escaped twice: `content` is JSON inside a JSON string.
-fn write_nested(w: &mut Writer<'_>, text: &str) {
-    for ch in text.chars() {
+/// Writes the members of a text, escaped twice: `content` is JSON inside a JSON string.
+fn write_text(w: &mut Writer<'_>, text: impl Iterator<Item = char>) {
+    w.bytes(br#""msg_type":"text","content":"{\"text\":\""#);
+    for ch in text {
         let mut utf8 = [0; 4];
         let mut escaped = [0; 12];
         let mut inner = Writer::new(&mut escaped);
@@ -85,4 +88,5 @@ fn write_nested(w: &mut Writer<'_>, text: &str) {
         let piece = escaped.get(..len).and_then(|piece| core::str::from_utf8(piece).ok());
         write_str_escaped_inner(w, piece.unwrap_or_default());
     }
+    w.bytes(br#"\"}""#);
 }

@@ -5,7 +5,6 @@ use crate::api::{self, HttpLane, Job};
 use crate::config::AckReactions;
 use crate::event::{DeliveryId, Verdict};
 use crate::fault::{End, Fatal};
-use crate::gate;
 use crate::link::Phase;
 use crate::locale::Locale;
 use crate::notice::{Notice, count};

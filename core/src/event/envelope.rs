@@ -4,6 +4,7 @@
 //! that what is checked is what is used.
 
 use super::Envelope;
+use super::typed::Kind;
 use crate::time::UnixMillis;
 use crate::wire::json::{self, Reader, Str, Value, range_in};
 
@@ -45,10 +46,15 @@ impl Span {
     }
 }
 
-/// Where the fields of an envelope lie in its text: about 330 bytes, opaque, kept beside a copied event.
+/// Where the fields of an envelope lie in its text: 272 bytes, opaque, kept beside a copied event.
+///
+/// A message of envelope v1 has its `text` where others have `content`, its `text_without_at_bot` where others have
+/// `mentions`.
 #[derive(Clone, Debug)]
 pub struct Layout {
     pub(crate) envelope: Envelope,
+    pub(crate) kind: Kind,
+    pub(crate) legacy_is_mention: Option<bool>,
     pub(crate) event_type: Span,
     pub(crate) event_id: Span,
     pub(crate) app_id: Span,
@@ -151,6 +157,8 @@ pub(crate) fn parse(payload: &[u8]) -> Result<(&str, Layout), Malformed> {
     reader.finish()?;
     let mut spans = Layout {
         envelope: Envelope::V2,
+        kind: Kind::Other,
+        legacy_is_mention: None,
         event_type: header.event_type,
         event_id: header.event_id,
         app_id: header.app_id,
@@ -163,9 +171,7 @@ pub(crate) fn parse(payload: &[u8]) -> Result<(&str, Layout), Malformed> {
         sender: body.sender,
     };
     if schema || header.event_type.known {
-        let is = |name: &str| header.event_type.str(outer).is_some_and(|text| text == name);
-        spans.callback = is("card.action.trigger") || is("url.preview.get");
-        spans.is_message = is("im.message.receive_v1");
+        spans.kind = Kind::of(&Kind::V2, header.event_type.str(outer));
     } else if uuid.known {
         spans.envelope = Envelope::V1;
         spans.event_type = body.event_type;
@@ -173,41 +179,82 @@ pub(crate) fn parse(payload: &[u8]) -> Result<(&str, Layout), Malformed> {
         spans.app_id = body.app_id;
         spans.tenant_key = body.tenant_key;
         spans.create_time = ts;
+        spans.kind = Kind::of(&Kind::V1, body.event_type.str(outer));
+        if spans.kind == Kind::Message {
+            read_legacy_message(outer, &mut spans)?;
+        }
     } else if action && open_message {
         spans.envelope = Envelope::Card;
-        spans.callback = true;
+        spans.kind = Kind::CardAction;
     } else {
         return Err(Malformed);
     }
+    spans.callback = matches!(spans.kind, Kind::CardAction | Kind::UrlPreview);
+    spans.is_message = spans.kind == Kind::Message;
     Ok((outer, spans))
 }
 
-fn read_header(outer: &str, reader: &mut Reader<'_>) -> Result<Header, json::Error> {
-    let mut header = Header::default();
+/// A message of envelope v1: its fields lie in `event` itself, under other names (protocol section 11.4).
+fn read_legacy_message(outer: &str, spans: &mut Layout) -> Result<(), json::Error> {
+    (spans.message, spans.sender) = Default::default();
+    let mut reader = Reader::new(spans.body.text(outer));
+    let (message, sender) = (&mut spans.message, &mut spans.sender);
+    let mut places = [
+        ("chat_type", &mut message.chat_type),
+        ("employee_id", &mut sender.user_id),
+        ("msg_type", &mut message.message_type),
+        ("open_chat_id", &mut message.chat_id),
+        ("open_id", &mut sender.open_id),
+        ("open_message_id", &mut message.message_id),
+        ("parent_id", &mut message.parent_id),
+        ("root_id", &mut message.root_id),
+        ("text", &mut message.content),
+        ("text_without_at_bot", &mut message.mentions),
+        ("union_id", &mut sender.union_id),
+    ];
+    read_members(outer, &mut reader, &mut places, &mut |key, value| {
+        if key == "is_mention" {
+            spans.legacy_is_mention = value.as_bool();
+        }
+    })
+}
+
+/// Where the values of an object's members go, by name; the others are shown to `other`.
+fn read_members<'a>(
+    outer: &'a str,
+    reader: &mut Reader<'a>,
+    places: &mut [(&str, &mut Span)],
+    other: &mut dyn FnMut(Str<'a>, Value<'a>),
+) -> Result<(), json::Error> {
     if reader.enter_object()? {
         while let Some(key) = reader.next_key()? {
             let value = reader.value()?;
-            let place = if key == "event_id" {
-                &mut header.event_id
-            } else if key == "event_type" {
-                &mut header.event_type
-            } else if key == "app_id" {
-                &mut header.app_id
-            } else if key == "tenant_key" {
-                &mut header.tenant_key
-            } else {
-                if key == "create_time" {
-                    header.create_time = time(value);
-                }
-                continue;
-            };
-            *place = Span::name(outer, value);
+            match places.iter_mut().find(|(name, _)| key == *name) {
+                Some((_, place)) => **place = Span::name(outer, value),
+                None => other(key, value),
+            }
         }
     }
+    Ok(())
+}
+
+fn read_header<'a>(outer: &'a str, reader: &mut Reader<'a>) -> Result<Header, json::Error> {
+    let mut header = Header::default();
+    let mut places = [
+        ("app_id", &mut header.app_id),
+        ("event_id", &mut header.event_id),
+        ("event_type", &mut header.event_type),
+        ("tenant_key", &mut header.tenant_key),
+    ];
+    read_members(outer, reader, &mut places, &mut |key, value| {
+        if key == "create_time" {
+            header.create_time = time(value);
+        }
+    })?;
     Ok(header)
 }
 
-fn read_body(outer: &str, reader: &mut Reader<'_>) -> Result<Body, json::Error> {
+fn read_body<'a>(outer: &'a str, reader: &mut Reader<'a>) -> Result<Body, json::Error> {
     let mut body = Body::default();
     let mut probe = reader.clone();
     if !reader.enter_object()? {
@@ -239,45 +286,32 @@ fn read_body(outer: &str, reader: &mut Reader<'_>) -> Result<Body, json::Error> 
     Ok(body)
 }
 
-fn read_message(outer: &str, reader: &mut Reader<'_>) -> Result<MessageSpans, json::Error> {
+fn read_message<'a>(outer: &'a str, reader: &mut Reader<'a>) -> Result<MessageSpans, json::Error> {
     let mut message = MessageSpans::default();
-    if reader.enter_object()? {
-        while let Some(key) = reader.next_key()? {
-            let value = reader.value()?;
-            let place = if key == "chat_id" {
-                &mut message.chat_id
-            } else if key == "chat_type" {
-                &mut message.chat_type
-            } else if key == "content" {
-                &mut message.content
-            } else if key == "message_id" {
-                &mut message.message_id
-            } else if key == "message_type" {
-                &mut message.message_type
-            } else if key == "parent_id" {
-                &mut message.parent_id
-            } else if key == "root_id" {
-                &mut message.root_id
-            } else if key == "thread_id" {
-                &mut message.thread_id
-            } else {
-                if key == "create_time" {
-                    message.create_time = time(value);
-                } else if key == "mentions" {
-                    message.mentions = match value {
-                        Value::Array(raw) => Span::of(outer, raw, false),
-                        _ => Span::default(),
-                    };
-                }
-                continue;
+    let mut places = [
+        ("chat_id", &mut message.chat_id),
+        ("chat_type", &mut message.chat_type),
+        ("content", &mut message.content),
+        ("message_id", &mut message.message_id),
+        ("message_type", &mut message.message_type),
+        ("parent_id", &mut message.parent_id),
+        ("root_id", &mut message.root_id),
+        ("thread_id", &mut message.thread_id),
+    ];
+    read_members(outer, reader, &mut places, &mut |key, value| {
+        if key == "create_time" {
+            message.create_time = time(value);
+        } else if key == "mentions" {
+            message.mentions = match value {
+                Value::Array(raw) => Span::of(outer, raw, false),
+                _ => Span::default(),
             };
-            *place = Span::name(outer, value);
         }
-    }
+    })?;
     Ok(message)
 }
 
-fn read_sender(outer: &str, reader: &mut Reader<'_>) -> Result<SenderSpans, json::Error> {
+fn read_sender<'a>(outer: &'a str, reader: &mut Reader<'a>) -> Result<SenderSpans, json::Error> {
     let mut sender = SenderSpans::default();
     if !reader.enter_object()? {
         return Ok(sender);
@@ -298,20 +332,10 @@ fn read_sender(outer: &str, reader: &mut Reader<'_>) -> Result<SenderSpans, json
     Ok(sender)
 }
 
-fn read_ids(outer: &str, reader: &mut Reader<'_>) -> Result<(Span, Span, Span), json::Error> {
+fn read_ids<'a>(outer: &'a str, reader: &mut Reader<'a>) -> Result<(Span, Span, Span), json::Error> {
     let (mut open_id, mut union_id, mut user_id) = Default::default();
-    if reader.enter_object()? {
-        while let Some(key) = reader.next_key()? {
-            let span = Span::name(outer, reader.value()?);
-            if key == "open_id" {
-                open_id = span;
-            } else if key == "union_id" {
-                union_id = span;
-            } else if key == "user_id" {
-                user_id = span;
-            }
-        }
-    }
+    let mut places = [("open_id", &mut open_id), ("union_id", &mut union_id), ("user_id", &mut user_id)];
+    read_members(outer, reader, &mut places, &mut |_, _| {})?;
     Ok((open_id, union_id, user_id))
 }
 

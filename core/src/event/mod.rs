@@ -2,9 +2,15 @@
 //!
 //! ```text
 //! payload ── envelope::parse ─► Layout (where each field lies) ─► Event<'_> ──► Message<'_>, Sender<'_>
+//!                                                                     ├───────► typed: a view per event type, actor()
+//!                                                                     └───────► decode: serde, into a type of yours
 //! ```
 
+#[cfg(feature = "serde")]
+pub mod decode;
 mod envelope;
+mod reading;
+pub mod typed;
 
 pub use envelope::Layout;
 pub(crate) use envelope::{Malformed, parse, text};
@@ -12,7 +18,6 @@ pub(crate) use envelope::{Malformed, parse, text};
 use crate::text::Short;
 use crate::time::UnixMillis;
 use crate::wire::json::{Reader, Str};
-use crate::wire::writer::TooSmall;
 
 /// Which of the platform's envelopes an event came in.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -72,13 +77,15 @@ pub struct Event<'a> {
     pub(crate) json: &'a str,
     pub(crate) spans: &'a Layout,
     pub(crate) trace_id: &'a [u8],
+    /// The bot's own `open_id`, empty while unknown.
+    pub(crate) own: &'a str,
 }
 
 impl<'a> Event<'a> {
     /// A view on an event that was copied: its [`json`](Self::json), [`layout`](Self::layout) and
     /// [`trace_id`](Self::trace_id). A layout that belongs to another text gives wrong or unknown fields, no panic.
     pub fn view(id: DeliveryId, json: &'a str, layout: &'a Layout, trace_id: &'a str) -> Self {
-        Self { id, json, spans: layout, trace_id: trace_id.as_bytes() }
+        Self { id, json, spans: layout, trace_id: trace_id.as_bytes(), own: "" }
     }
 
     /// Where the fields lie in [`json`](Self::json): what is worth copying with it.
@@ -144,9 +151,9 @@ impl<'a> Event<'a> {
         self.spans.callback.then_some(ResponseId(self.id.serial))
     }
 
-    /// The chat message, for `im.message.receive_v1`.
+    /// The chat message, for `im.message.receive_v1` and the `message` of envelope v1.
     pub fn message(&self) -> Option<Message<'a>> {
-        self.spans.is_message.then_some(Message { json: self.json, spans: self.spans })
+        self.spans.is_message.then_some(Message { json: self.json, spans: self.spans, own: self.own })
     }
 
     /// A reader on [`body`](Self::body), for fields that have no name here.
@@ -171,6 +178,7 @@ impl core::fmt::Debug for Event<'_> {
 pub struct Message<'a> {
     json: &'a str,
     spans: &'a Layout,
+    own: &'a str,
 }
 
 macro_rules! fields {
@@ -186,10 +194,9 @@ impl<'a> Message<'a> {
     fields! {
         /// `oc_…`
         chat_id = message.chat_id;
-        /// `p2p`, `group`, `topic_group` or a value of the future; everything but `p2p` is a group.
+        /// `p2p` (`private` in envelope v1), `group`, `topic_group` or a value of the future: see
+        /// [`is_p2p`](Self::is_p2p).
         chat_type = message.chat_type;
-        /// JSON inside this JSON string: unescape it, then read it again.
-        content = message.content;
         /// `om_…`
         message_id = message.message_id;
         /// `text`, `post`, `image`, …
@@ -202,23 +209,9 @@ impl<'a> Message<'a> {
         thread_id = message.thread_id;
     }
 
-    /// The text of a text message: what `content` holds under `text`; `None` for messages without one. `out` is working
-    /// room too: twice the length of [`content`](Self::content) is always enough.
-    ///
-    /// # Errors
-    /// [`TooSmall`]: give a longer buffer.
-    pub fn text<'b>(&self, out: &'b mut [u8]) -> Result<Option<&'b str>, TooSmall> {
-        let Some(content) = self.content() else { return Ok(None) };
-        let len = content.unescaped_len();
-        // Content is JSON inside a JSON string: its text goes to the end of the buffer, what it says to the start.
-        let too_small = TooSmall { needed: len.saturating_mul(2) };
-        let split = out.len().checked_sub(len).ok_or(too_small)?;
-        let (room, inner) = out.split_at_mut_checked(split).ok_or(too_small)?;
-        match text_member(content.unescape(inner)?) {
-            Some(text) if text.unescaped_len() > room.len() => Err(too_small),
-            Some(text) => text.unescape(room).map(Some),
-            None => Ok(None),
-        }
+    /// JSON inside this JSON string: unescape it, then read it again. `None` for messages of envelope v1.
+    pub fn content(&self) -> Option<Str<'a>> {
+        if self.is_legacy() { None } else { self.spans.message.content.str(self.json) }
     }
 
     /// When it was written; `None` when that is unknown.
@@ -228,28 +221,13 @@ impl<'a> Message<'a> {
 
     /// The `mentions` array as JSON text, empty when there is none.
     pub fn mentions(&self) -> &'a str {
-        self.spans.message.mentions.text(self.json)
+        if self.is_legacy() { "" } else { self.spans.message.mentions.text(self.json) }
     }
 
     /// Who wrote it.
     pub fn sender(&self) -> Sender<'a> {
         Sender { json: self.json, spans: self.spans }
     }
-}
-
-fn text_member(content: &str) -> Option<Str<'_>> {
-    let mut reader = Reader::new(content);
-    let mut found = None;
-    if reader.enter_object().ok()? {
-        while let Some(key) = reader.next_key().ok()? {
-            let value = reader.value().ok()?;
-            if key == "text" {
-                found = value.as_str();
-            }
-        }
-    }
-    reader.finish().ok()?;
-    found
 }
 
 /// Who wrote a message.

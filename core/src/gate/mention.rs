@@ -3,6 +3,7 @@
 use crate::content::Mentions;
 use crate::event::Message;
 use crate::locale::{Scan, Token};
+use crate::text::Short;
 
 const ALL: &[u8] = b"@_all";
 
@@ -12,38 +13,33 @@ pub(super) fn is_mentioned(message: &Message<'_>, open_id: &str) -> bool {
 }
 
 /// Everyone is mentioned: by an entry, or by `@_all` in the text, which often has none.
-pub(super) fn is_all(message: &Message<'_>) -> bool {
+pub(crate) fn is_all(message: &Message<'_>) -> bool {
     if Mentions::new(message.mentions()).is_all() {
         return true;
     }
     let Some(content) = message.content() else { return false };
-    let mut scan = Scan::new(content.chars());
-    // How much of ALL the last characters were, and whether `user_id` is "all" so far.
-    let (mut matched, mut word) = (0_usize, 0_usize);
+    let mut scan = Scan::new(content.chars(), &["text", "user_id"]);
+    // How much of ALL the last characters of a text were, and the id of an `at` node so far.
+    let (mut matched, mut id) = (0_usize, Short::<8>::EMPTY);
     while let Some(token) = scan.next() {
         match token {
-            Token::Key => (matched, word) = (0, 0),
-            Token::Char(ch) => {
-                if scan.key() == "text" {
-                    if matched == ALL.len() && !(ch.is_ascii_alphanumeric() || ch == '_') {
-                        return true;
-                    }
-                    let fits = ALL.get(matched).is_some_and(|byte| char::from(*byte) == ch);
-                    matched = if fits { matched.saturating_add(1) } else { usize::from(ch == '@') };
-                } else if scan.key() == "user_id" {
-                    // `all` or `@_all` of an `at` node.
-                    let rest = if word == 0 && ch == 'a' { 2 } else { word };
-                    let fits = ALL.get(rest).is_some_and(|byte| char::from(*byte) == ch);
-                    word = if fits { rest.saturating_add(1) } else { usize::MAX };
-                }
-            }
-            Token::End => {
-                let (text, user_id) = (scan.key() == "text", scan.key() == "user_id");
-                if (text && matched == ALL.len()) || (user_id && word == ALL.len()) {
+            Token::Char(ch) if scan.owner() == "text" => {
+                if matched == ALL.len() && !(ch.is_ascii_alphanumeric() || ch == '_') {
                     return true;
                 }
-                (matched, word) = (0, 0);
+                let fits = ALL.get(matched).is_some_and(|byte| char::from(*byte) == ch);
+                matched = if fits { matched.saturating_add(1) } else { usize::from(ch == '@') };
             }
+            Token::Char(ch) if scan.owner() == "user_id" => {
+                id = Short::from_chars(id.as_str().chars().chain([ch]));
+            }
+            Token::End => {
+                if matched == ALL.len() || matches!(id.as_str(), "all" | "@_all") {
+                    return true;
+                }
+                (matched, id) = (0, Short::EMPTY);
+            }
+            Token::Char(_) | Token::Key | Token::Object => {}
         }
     }
     false

@@ -10,4 +10,5 @@ pub use policy::GateRules;
 pub use record::RestoreError;
 pub use seen::{Seen, SeenEntry};
 
+pub(crate) use mention::is_all as mentions_all;
 pub(crate) use policy::{Gate, is_bot, is_sound};

@@ -8,7 +8,8 @@
 
 use super::loops::Loops;
 use super::mention;
-use crate::event::{Actor, ActorKind, Event, Message};
+use crate::event::typed::{Actor, ActorKind};
+use crate::event::{Event, Message};
 use crate::fault::DropReason;
 use crate::storage::Region;
 use crate::text::Short;
@@ -88,6 +89,11 @@ impl<'s> Gate<'s> {
         self.own_open_id = open_id;
     }
 
+    /// The bot's own `open_id`, empty while unknown.
+    pub(crate) fn own_open_id(&self) -> &str {
+        self.own_open_id.as_str()
+    }
+
     /// Whether the event may reach the application. `own_app`: it was caused by this very app. `chat`: the chat's hash.
     pub(crate) fn check(
         &mut self,
@@ -152,9 +158,9 @@ impl<'s> Gate<'s> {
 
     fn check_mention(&self, message: &Message<'_>, known: bool) -> Result<(), DropReason> {
         // Envelope v1 says itself whether the bot is meant.
-        let mentioned = message.legacy_is_mention().unwrap_or_else(|| {
-            known && mention::is_mentioned(message, self.own_open_id.as_str())
-        });
+        let mentioned = message
+            .legacy_is_mention()
+            .unwrap_or_else(|| known && mention::is_mentioned(message, self.own_open_id.as_str()));
         if mentioned || (self.respond_to_mention_all && mention::is_all(message)) {
             return Ok(());
         }

@@ -53,18 +53,27 @@ pub(crate) fn write_record(w: &mut Writer<'_>, key: u64, at: Option<UnixMillis>)
     w.bytes(&at.map_or(0, |UnixMillis(ms)| ms).to_le_bytes());
 }
 
-/// The hash key, the hash of the app id, and the records behind them.
-pub(crate) fn read(bytes: &[u8]) -> Option<([u8; 16], u64, impl Iterator<Item = (u64, Option<UnixMillis>)>)> {
+/// A stored memory as it was read.
+pub(crate) struct Stored<'a> {
+    pub(crate) hash_key: [u8; 16],
+    pub(crate) app: u64,
+    records: &'a [u8],
+}
+
+impl Stored<'_> {
+    pub(crate) fn records(&self) -> impl Iterator<Item = (u64, Option<UnixMillis>)> + '_ {
+        self.records.chunks_exact(RECORD).filter_map(|record| {
+            let (key, at) = record.split_first_chunk::<8>()?;
+            let at = u64::from_le_bytes(at.try_into().ok()?);
+            Some((u64::from_le_bytes(*key), (at > 0).then_some(UnixMillis(at))))
+        })
+    }
+}
+
+pub(crate) fn read(bytes: &[u8]) -> Option<Stored<'_>> {
     let (header, records) = bytes.split_first_chunk::<HEADER>()?;
     let (magic, rest) = header.split_first_chunk::<8>()?;
     let (hash_key, app) = rest.split_first_chunk::<16>()?;
-    if magic != MAGIC {
-        return None;
-    }
-    let records = records.chunks_exact(RECORD).filter_map(|record| {
-        let (key, at) = record.split_first_chunk::<8>()?;
-        let at = u64::from_le_bytes(at.try_into().ok()?);
-        Some((u64::from_le_bytes(*key), (at > 0).then_some(UnixMillis(at))))
-    });
-    Some((*hash_key, u64::from_le_bytes(app.try_into().ok()?), records))
+    let app = u64::from_le_bytes(app.try_into().ok()?);
+    (magic == MAGIC).then_some(Stored { hash_key: *hash_key, app, records })
 }

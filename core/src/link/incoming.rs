@@ -198,7 +198,8 @@ impl Session<'_> {
                 self.serial = id.serial;
                 let trace_id = labels.trace_id.map(Short::from_bytes).unwrap_or_default();
                 let arrived = self.stalled_since.unwrap_or(now);
-                self.offered = Some(Offered { id, spans, place, len, trace_id, split, arrived, decide_by: None, speaker });
+                self.offered =
+                    Some(Offered { id, spans, place, len, trace_id, split, arrived, decide_by: None, speaker });
                 Reaction::Offer
             }
             Err(DropReason::InboxFull) => {

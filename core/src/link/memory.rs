@@ -38,14 +38,14 @@ impl Session<'_> {
         if self.serial > 0 || self.seen.inserted() > 0 {
             return Err(RestoreError::TooLate);
         }
-        let (hash_key, app, records) = record::read(bytes).ok_or(RestoreError::Format)?;
-        if hash(&hash_key, b'a', app_id.bytes()) != app {
+        let stored = record::read(bytes).ok_or(RestoreError::Format)?;
+        if hash(&stored.hash_key, b'a', app_id.bytes()) != stored.app {
             return Err(RestoreError::OtherApp);
         }
-        self.hash_key = hash_key;
-        self.app = app;
+        self.hash_key = stored.hash_key;
+        self.app = stored.app;
         let mut restored = 0_usize;
-        for (key, at) in records {
+        for (key, at) in stored.records() {
             let age = match (unix, at) {
                 (Some(UnixMillis(unix)), Some(UnixMillis(at))) => unix.saturating_sub(at),
                 _ => 0,

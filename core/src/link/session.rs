@@ -277,7 +277,7 @@ impl<'s> Session<'s> {
     pub fn reveal(&mut self, now: Instant) {
         if let Some(offered) = &mut self.offered {
             let by = now.after(INBOX_MS);
-            let callback = offered.spans.is_callback().then(|| offered.arrived.after(RESPONSE_MS));
+            let callback = offered.spans.callback.then(|| offered.arrived.after(RESPONSE_MS));
             offered.decide_by = Some(callback.map_or(by, |answer_by| by.min(answer_by)));
         }
     }
@@ -317,6 +317,7 @@ impl<'s> Session<'s> {
             json: core::str::from_utf8(event::text(payload)).ok()?,
             spans: &offered.spans,
             trace_id: offered.trace_id.as_str().as_bytes(),
+            own: self.gate.own_open_id(),
         })
     }
 
@@ -343,7 +344,7 @@ impl<'s> Session<'s> {
         }
         let offered = offered?;
         self.parts.release();
-        let callback = offered.spans.is_callback();
+        let callback = offered.spans.callback;
         let mut later = false;
         match offered.speaker.filter(|_| matches!(verdict, Verdict::Accepted | Verdict::Later)) {
             Some((chat, true)) => self.gate.loops.bot_spoke(now, chat),

@@ -102,7 +102,13 @@ fn a_reaction_that_fails_costs_neither_the_event_nor_its_ack() {
         say(&mut w, 1, "hi");
         assert_eq!((w.ids(), w.acks.len()), (vec!["e1"], 1));
         w.advance(20_000);
-        assert_eq!(w.reactions().len(), 1, "not tried again: {reply:?}");
+        // A hang-up on the connection that the token came by only says that it was kept too long.
+        let kept = matches!(reply, Reply::HangUp(_));
+        assert_eq!(w.reactions().len(), if kept { 2 } else { 1 }, "not tried again: {reply:?}");
+        if kept {
+            assert_eq!(w.bot.stats().reactions_sent, 1);
+            continue;
+        }
         assert_eq!(w.bot.stats().reactions_dropped, 1);
         assert!(w.notices.iter().any(|(_, notice)| matches!(notice, Notice::ReactionFailed { .. })));
         say(&mut w, 2, "hi");
@@ -144,12 +150,7 @@ fn defect_53_a_name_the_platform_does_not_know_is_not_used_again() {
 
 #[test]
 fn calls_go_before_reactions_and_reactions_never_fill_the_outbox() {
-    let mut w = World::seeded(
-        Config { ack_reactions: AckReactions::Auto, ..config() },
-        small(),
-        Seed([1; 32]),
-    )
-    .open();
+    let mut w = World::seeded(Config { ack_reactions: AckReactions::Auto, ..config() }, small(), Seed([1; 32])).open();
     // A board: one lane, one call, four reactions. The first reaction hangs.
     w.script.reactions.push_back(Reply::Hang);
     say(&mut w, 1, "hi");
@@ -157,7 +158,8 @@ fn calls_go_before_reactions_and_reactions_never_fill_the_outbox() {
     assert_eq!(w.acks.len(), 9, "no event waits for a reaction");
     let id = w.submit(Call::reply_text("om_1", "hello"));
     w.advance(16_000);
-    let after: Vec<_> = w.requests.iter().skip_while(|request| !request.target.ends_with("/reactions")).skip(1).collect();
+    let after: Vec<_> =
+        w.requests.iter().skip_while(|request| !request.target.ends_with("/reactions")).skip(1).collect();
     assert!(after[0].target.ends_with("/reply"), "{:?}", w.paths());
     assert!(w.completed.iter().any(|done| done.id == id && done.result.is_ok()));
     assert!(w.bot.stats().reactions_dropped >= 5, "the oldest went, counted");
@@ -166,6 +168,7 @@ fn calls_go_before_reactions_and_reactions_never_fill_the_outbox() {
 #[test]
 fn an_acknowledgement_that_comes_too_late_is_dropped() {
     let mut w = with(AckReactions::Auto, 1);
+    w.advance(5000);
     w.script.dial_http = Dial::Fail(larkwire_core::Closed::Unreachable);
     say(&mut w, 1, "hi");
     w.advance(60_000);

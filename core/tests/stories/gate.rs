@@ -35,8 +35,13 @@ fn allowing(allowed_users: &[&str]) -> World {
     with(GateRules { allowed_users, ..GateRules::default() })
 }
 
-const EVERYBODY: GateRules<'static> =
-    GateRules { allowed_users: &["*"], mention_only: true, respond_to_mention_all: false, allow_bots: false, stale_after_ms: 0 };
+const EVERYBODY: GateRules<'static> = GateRules {
+    allowed_users: &["*"],
+    mention_only: true,
+    respond_to_mention_all: false,
+    allow_bots: false,
+    stale_after_ms: 0,
+};
 
 /// `None`: it reached the application. Everything that is stopped here is acked.
 fn verdict(w: &mut World, event: &Value) -> Option<DropReason> {
@@ -235,7 +240,8 @@ fn two_bots_do_not_talk_to_each_other_for_ever() {
 fn the_bots_own_reactions_and_those_of_other_bots_are_not_events() {
     let mut w = allowing(&["*"]);
     let reaction = |n: u32, operator: Value| {
-        let mut event: Value = serde_json::from_str(&other_json(&format!("er{n}"), "im.message.reaction.created_v1")).unwrap();
+        let mut event: Value =
+            serde_json::from_str(&other_json(&format!("er{n}"), "im.message.reaction.created_v1")).unwrap();
         event["event"] = json!({"message_id": "om_1", "reaction_type": {"emoji_type": "OK"}});
         event["event"].as_object_mut().unwrap().extend(operator.as_object().unwrap().clone());
         event

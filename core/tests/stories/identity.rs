@@ -13,7 +13,11 @@ fn fetching(mention_only: bool) -> World {
 fn the_bot_asks_once_who_it_is_and_never_again_while_it_runs() {
     let mut w = fetching(false).open();
     assert_eq!(w.bot.identity(), Identity::Known { open_id: "ou_bot", app_name: "Echo" });
-    assert!(w.notices.iter().any(|(_, notice)| matches!(notice, Notice::IdentityKnown { open_id } if open_id.as_str() == "ou_bot")));
+    assert!(
+        w.notices
+            .iter()
+            .any(|(_, notice)| matches!(notice, Notice::IdentityKnown { open_id } if open_id.as_str() == "ou_bot"))
+    );
     // Defect 43: a probe every minute burns the app's quota.
     w.advance(24 * 60 * 60 * 1000);
     w.cut(larkwire_core::Lane::Socket, larkwire_core::Closed::Reset);
@@ -57,7 +61,7 @@ fn a_refused_token_costs_one_new_token_and_no_pause() {
     let mut w = fetching(false);
     w.script.bad_tokens = vec!["Bearer t-1".to_owned()];
     let w = w.open();
-    assert_eq!((w.token_requests(), w.lookups().len()), (2, 1), "the refused one is not in the list of lookups answered");
+    assert_eq!((w.token_requests(), w.lookups().as_slice()), (2, [0, 0].as_slice()));
     assert!(matches!(w.bot.identity(), Identity::Known { .. }));
 }
 
@@ -71,7 +75,10 @@ fn an_answer_without_an_open_id_is_no_identity() {
     }
     let mut w = fetching(false);
     w.script.bot_infos.push_back(Reply::json(200, r#"{"code":0,"data":{"bot":{"open_id":"ou_inner"}}}"#));
-    assert!(matches!(w.open().bot.identity(), Identity::Known { open_id: "ou_inner", .. }), "some readers find it here");
+    assert!(
+        matches!(w.open().bot.identity(), Identity::Known { open_id: "ou_inner", .. }),
+        "some readers find it here"
+    );
 }
 
 #[test]
@@ -82,7 +89,10 @@ fn wrong_credentials_are_told_by_discovery_which_knows_more_than_the_token() {
     w.start();
     w.advance(1000);
     let end = w.end();
-    assert!(matches!(end, larkwire_core::End::Fatal(fatal) if fatal.reason == larkwire_core::fault::FatalReason::WrongRegion), "{end:?}");
+    assert!(
+        matches!(end, larkwire_core::End::Fatal(fatal) if fatal.reason == larkwire_core::fault::FatalReason::WrongRegion),
+        "{end:?}"
+    );
 }
 
 #[test]

@@ -20,15 +20,15 @@ mod bad_input;
 mod calls;
 mod gate;
 
-mod restart;
-mod identity;
 mod callbacks;
 mod discovery;
+mod identity;
 mod inbox;
 mod liveness;
 mod parts;
 mod redial;
 mod requests;
+mod restart;
 mod shutdown;
 mod tokens;
 mod upgrade;

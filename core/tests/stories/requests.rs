@@ -185,7 +185,8 @@ fn defect_52_a_frequency_limit_is_waited_for_and_a_missing_scope_is_not() {
         w.submit(Call::reply_text("om", "x"));
         w.advance(120_000);
         assert_eq!(w.calls().len(), tries, "{code}");
-        let uuids: std::collections::HashSet<_> = w.calls().iter().map(|call| call.json()["uuid"].to_string()).collect();
+        let uuids: std::collections::HashSet<_> =
+            w.calls().iter().map(|call| call.json()["uuid"].to_string()).collect();
         assert_eq!(uuids.len(), 1, "every try carries the same uuid");
     }
 }

@@ -32,9 +32,10 @@ impl World {
         } else if request.target.ends_with("/bot/v3/info") {
             self.script.bot_infos.pop_front().unwrap_or_else(|| self.script.bot_info.clone())
         } else if request.method == "POST" && request.target.ends_with("/reactions") {
-            self.script.reactions.pop_front().unwrap_or_else(|| {
-                Reply::json(200, r#"{"code":0,"msg":"success","data":{"reaction_id":"r-1"}}"#)
-            })
+            self.script
+                .reactions
+                .pop_front()
+                .unwrap_or_else(|| Reply::json(200, r#"{"code":0,"msg":"success","data":{"reaction_id":"r-1"}}"#))
         } else {
             self.script.calls.pop_front().unwrap_or_else(|| self.script.call.clone())
         };

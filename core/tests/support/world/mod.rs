@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashSet};
 
 use larkwire_core::{
-    Attempt, Bot, Buffers, Call, CallId, Closed, Config, Domain, End, GateRules, Instant, Lane, Notice, OwnOpenId, Seed, State,
-    Storage, Verdict, Wish,
+    Attempt, Bot, Buffers, Call, CallId, Closed, Config, Domain, End, GateRules, Instant, Lane, Notice, OwnOpenId,
+    Seed, State, Storage, Verdict, Wish,
 };
 
 use super::{APP_ID, Pb, Request, SECRET, Script, to_hex, ws};
@@ -371,7 +371,11 @@ impl World {
     }
 
     pub(crate) fn lookups(&self) -> Vec<u64> {
-        self.requests.iter().filter(|request| request.target.ends_with("/bot/v3/info")).map(|request| request.at).collect()
+        self.requests
+            .iter()
+            .filter(|request| request.target.ends_with("/bot/v3/info"))
+            .map(|request| request.at)
+            .collect()
     }
 
     pub(crate) fn token_requests(&self) -> usize {

@@ -1,0 +1,218 @@
+//! Who is mentioned (protocol section 12.3), and finding the one a placeholder stands for.
+
+use core::fmt;
+
+use super::{Form, Reading, known};
+use crate::wire::json::{Reader, Str, Value};
+
+/// The entries of a message's `mentions`, borrowed. `Debug` shows the size only.
+#[derive(Clone, Copy)]
+pub struct Mentions<'a> {
+    json: &'a str,
+}
+
+impl Mentions<'_> {
+    /// Nobody is mentioned.
+    pub const NONE: Mentions<'static> = Mentions { json: "" };
+}
+
+impl<'a> Mentions<'a> {
+    /// The mentions in the text of a JSON array. Anything else counts as [`NONE`](Mentions::NONE).
+    pub fn new(json: &'a str) -> Self {
+        let mut reader = Reader::new(json);
+        let array = matches!(reader.value(), Ok(Value::Array(_))) && reader.finish().is_ok();
+        Self { json: if array { json } else { "" } }
+    }
+
+    /// The entries in their order; what is no object is passed over.
+    pub fn iter(&self) -> impl Iterator<Item = Mention<'a>> + Clone + use<'a> {
+        self.entries()
+    }
+
+    /// Whether that person or bot is mentioned: an entry with exactly this `id.open_id`. Names prove nothing.
+    pub fn of(&self, open_id: &str) -> bool {
+        self.entries().any(|mention| mention.open_id.is_some_and(|id| id == *open_id))
+    }
+
+    /// Whether an entry mentions everyone. Often there is none: ask
+    /// [`Content::mentions_all`](super::Content::mentions_all) too.
+    pub fn is_all(&self) -> bool {
+        self.entries().any(|mention| mention.is_all())
+    }
+
+    fn entries(&self) -> Entries<'a> {
+        let mut reader = Reader::new(self.json);
+        // Where there is no array to enter, the reader has nothing to give either.
+        let _ = reader.enter_array();
+        Entries { reader }
+    }
+}
+
+impl Default for Mentions<'_> {
+    fn default() -> Self {
+        Self::NONE
+    }
+}
+
+impl fmt::Debug for Mentions<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Mentions({} bytes)", self.json.len())
+    }
+}
+
+/// One entry of `mentions`. Every field may be unknown (`None`): absent, `null` and `""` mean the same.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct Mention<'a> {
+    /// The placeholder in the text: `@_user_1`, `@_all`.
+    pub key: Option<Str<'a>>,
+    /// `ou_…`; `id` as plain text is one if it starts so.
+    pub open_id: Option<Str<'a>>,
+    /// `on_…`; `id` as plain text is one if it starts so.
+    pub union_id: Option<Str<'a>>,
+    /// One per person and organisation, or `all`; also `id` as any other plain text.
+    pub user_id: Option<Str<'a>>,
+    /// What people see behind the `@`.
+    pub name: Option<Str<'a>>,
+    /// `user`, `bot` or a value of the future.
+    pub mentioned_type: Option<Str<'a>>,
+    /// The organisation.
+    pub tenant_key: Option<Str<'a>>,
+}
+
+impl<'a> Mention<'a> {
+    /// Whether it mentions everyone.
+    pub fn is_all(&self) -> bool {
+        self.key.is_some_and(|key| key == "@_all") || self.user_id.is_some_and(|id| id == "all")
+    }
+
+    fn read(json: &'a str) -> Option<Self> {
+        let (mut reader, mut mention) = (Reader::new(json), Self::default());
+        reader.enter_object().ok()?;
+        while let Some(key) = reader.next_key().ok()? {
+            let value = reader.value().ok()?;
+            if key == "id" {
+                mention.read_id(value);
+                continue;
+            }
+            let place = if key == "key" {
+                &mut mention.key
+            } else if key == "name" {
+                &mut mention.name
+            } else if key == "mentioned_type" {
+                &mut mention.mentioned_type
+            } else if key == "tenant_key" {
+                &mut mention.tenant_key
+            } else {
+                continue;
+            };
+            *place = known(value);
+        }
+        Some(mention)
+    }
+
+    fn read_id(&mut self, value: Value<'a>) {
+        (self.open_id, self.union_id, self.user_id) = (None, None, None);
+        match value {
+            Value::Object(ids) => {
+                let id = |name: &str| super::member(ids, |key| *key == *name).and_then(known);
+                (self.open_id, self.union_id, self.user_id) = (id("open_id"), id("union_id"), id("user_id"));
+            }
+            Value::String(id) => {
+                let starts = |prefix: &str| id.chars().take(prefix.len()).eq(prefix.chars());
+                let place = if starts("ou_") {
+                    &mut self.open_id
+                } else if starts("on_") {
+                    &mut self.union_id
+                } else {
+                    &mut self.user_id
+                };
+                *place = known(value);
+            }
+            _ => {}
+        }
+    }
+}
+
+#[derive(Clone)]
+struct Entries<'a> {
+    reader: Reader<'a>,
+}
+
+impl<'a> Iterator for Entries<'a> {
+    type Item = Mention<'a>;
+
+    fn next(&mut self) -> Option<Mention<'a>> {
+        while self.reader.next_element().ok()? {
+            if let Value::Object(entry) = self.reader.value().ok()? {
+                return Mention::read(entry);
+            }
+        }
+        None
+    }
+}
+
+/// Finds entries. Placeholders come in the order of the entries, so that going on from the last hit finds most at once.
+pub(super) struct Lookup<'a> {
+    mentions: Mentions<'a>,
+    entries: Entries<'a>,
+    last: Option<Mention<'a>>,
+    /// Bytes that may still be read, or written as names: what keeps ten thousand misses, or one long name ten thousand
+    /// times, from taking minutes.
+    budget: usize,
+    /// Whose mentions are taken out.
+    own: Option<&'a str>,
+}
+
+impl<'a> Lookup<'a> {
+    pub(super) fn new(reading: Reading<'a>) -> Self {
+        let mentions = reading.mentions;
+        Self {
+            mentions,
+            entries: mentions.entries(),
+            last: None,
+            budget: mentions.json.len().saturating_mul(8).saturating_add(512 * 1024),
+            own: if reading.form == Form::Body { reading.own_open_id } else { None },
+        }
+    }
+
+    /// Whether this open_id is the one whose mentions are taken out.
+    pub(super) fn is_own(&self, open_id: impl Iterator<Item = char>) -> bool {
+        self.own.is_some_and(|own| open_id.eq(own.chars()))
+    }
+
+    /// The next entry that `is` it. Entries that repeat a key take turns.
+    pub(super) fn find(&mut self, is: impl Fn(&Mention<'a>) -> bool) -> Option<Mention<'a>> {
+        if self.budget == 0 {
+            return None;
+        }
+        if let Some(last) = self.last.filter(&is) {
+            return Some(self.hit(last));
+        }
+        let start = self.entries.reader.position();
+        let mut wrapped = false;
+        loop {
+            let before = self.entries.reader.position();
+            let next = self.entries.next();
+            self.budget = self.budget.saturating_sub(self.entries.reader.position().saturating_sub(before));
+            match next {
+                Some(mention) if is(&mention) => return Some(self.hit(mention)),
+                Some(_) => {}
+                None if wrapped => return None,
+                None => {
+                    self.entries = self.mentions.entries();
+                    wrapped = true;
+                }
+            }
+            if self.budget == 0 || (wrapped && self.entries.reader.position() >= start) {
+                return None;
+            }
+        }
+    }
+
+    fn hit(&mut self, mention: Mention<'a>) -> Mention<'a> {
+        self.budget = self.budget.saturating_sub(mention.name.map_or(0, |name| name.raw().len()));
+        self.last = Some(mention);
+        mention
+    }
+}

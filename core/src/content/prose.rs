@@ -1,0 +1,213 @@
+//! Text that people write: placeholders of mentions as whole tokens, `<at …>` tags, entities (protocol section 12.3).
+//!
+//! What stands for a mention is looked at once; the name that comes instead never is. Looking ahead ends at the next
+//! `<` or after a run of digits, so that every character is read a bounded number of times.
+
+use core::iter::once;
+
+use super::mentions::Mention;
+use super::out::Out;
+use crate::wire::json::Str;
+
+const USER: &str = "_user_";
+
+impl Out<'_, '_, '_> {
+    /// Writes text with its placeholders replaced, and its `<at …>` tags if it may have such.
+    pub(super) fn prose<I: Iterator<Item = char> + Clone>(&mut self, mut chars: I, tags: bool) {
+        while let Some(c) = chars.next() {
+            let after = match c {
+                '@' => self.placeholder(&chars),
+                '<' if tags => self.tag(&chars),
+                _ => None,
+            };
+            match after {
+                Some(after) => chars = after,
+                None => self.char(c),
+            }
+        }
+    }
+
+    /// Someone mentioned by key or open_id, with the name that stands there if any.
+    pub(super) fn at<I: Iterator<Item = char> + Clone>(&mut self, id: I, name: impl Iterator<Item = char> + Clone) {
+        if id.clone().eq("all".chars()) || id.clone().eq("@_all".chars()) {
+            self.everyone();
+        } else if self.lookup.is_own(id.clone()) {
+            self.removed = true;
+        } else {
+            let is = |text: Option<Str<'_>>| text.is_some_and(|text| text.chars().eq(id.clone()));
+            let found = self.lookup.find(|mention| is(mention.key) || is(mention.open_id));
+            if found.is_some_and(|mention| self.mention(&mention)) {
+                return;
+            }
+            let named = name.clone().next().is_some();
+            if named || id.clone().next().is_some_and(|c| c != '@') {
+                self.char('@');
+            }
+            if named { self.name(name) } else { self.name(id) }
+        }
+    }
+
+    /// What stands after an `@`, if it is a placeholder with something to put in its place; gives what follows it.
+    fn placeholder<I: Iterator<Item = char> + Clone>(&mut self, chars: &I) -> Option<I> {
+        if let Some(after) = eat(chars, "_all") {
+            let word = after.clone().next().is_some_and(|c| c.is_ascii_alphanumeric() || c == '_');
+            return (!word).then(|| {
+                self.everyone();
+                after
+            });
+        }
+        let mut after = eat(chars, USER)?;
+        let mut len = USER.len();
+        let mut ahead = after.clone();
+        while ahead.next().is_some_and(|c| c.is_ascii_digit()) {
+            after = ahead.clone();
+            len = len.saturating_add(1);
+        }
+        if len == USER.len() {
+            return None;
+        }
+        let token = once('@').chain(chars.clone().take(len));
+        let mention = self.lookup.find(|mention| mention.key.is_some_and(|key| key.chars().eq(token.clone())))?;
+        self.mention(&mention).then_some(after)
+    }
+
+    /// What stands after a `<`, if it is `at id="…">name</at>`; gives what follows it.
+    fn tag<I: Iterator<Item = char> + Clone>(&mut self, chars: &I) -> Option<I> {
+        let mut chars = eat(chars, "at")?;
+        let mut id = None;
+        let closed = loop {
+            let before = chars.clone();
+            match chars.next()? {
+                c if c.is_whitespace() => {}
+                '>' => break false,
+                '/' => {
+                    chars = eat(&chars, ">")?;
+                    break true;
+                }
+                '<' => return None,
+                _ => {
+                    let (name, after) = take(before, |c| matches!(c, '=' | '>' | '/' | '<') || c.is_whitespace());
+                    chars = after;
+                    let Some(mut value) = eat(&chars, "=") else { continue };
+                    let quote = value.clone().next().filter(|c| matches!(c, '"' | '\''));
+                    if quote.is_some() {
+                        value.next();
+                    }
+                    let (text, after) = take(value, |c| match quote {
+                        Some(quote) => c == quote || c == '<',
+                        None => matches!(c, '>' | '/' | '<') || c.is_whitespace(),
+                    });
+                    chars = after;
+                    if quote.is_some() && chars.next() != quote {
+                        return None;
+                    }
+                    if ["id", "open_id", "user_id"].iter().any(|known| name.clone().eq(known.chars())) {
+                        id = Some(text);
+                    }
+                }
+            }
+        };
+        let id = id?;
+        let (mut name, mut after) = take(chars, |c| c == '<' || closed);
+        if !closed {
+            after = eat(&after, "</at>")?;
+        }
+        if name.clone().next() == Some('@') {
+            name.next();
+        }
+        self.at(id, name);
+        Some(after)
+    }
+
+    /// Writes who is mentioned. `false`: there is no name.
+    fn mention(&mut self, mention: &Mention<'_>) -> bool {
+        if mention.open_id.is_some_and(|id| self.lookup.is_own(id.chars())) {
+            self.removed = true;
+        } else if mention.is_all() {
+            self.everyone();
+        } else if let Some(name) = mention.name {
+            self.char('@');
+            self.name(name.chars());
+        } else {
+            return false;
+        }
+        true
+    }
+
+    fn everyone(&mut self) {
+        self.all = true;
+        self.str("@all");
+    }
+}
+
+/// What follows `word`, if that comes next.
+fn eat<I: Iterator<Item = char> + Clone>(chars: &I, word: &str) -> Option<I> {
+    let mut chars = chars.clone();
+    word.chars().all(|c| chars.next() == Some(c)).then_some(chars)
+}
+
+/// The characters before the first that `ends` them, and the rest from that one on.
+fn take<I: Iterator<Item = char> + Clone>(chars: I, ends: impl Fn(char) -> bool) -> (core::iter::Take<I>, I) {
+    let (mut rest, mut len) = (chars.clone(), 0_usize);
+    let mut ahead = rest.clone();
+    while ahead.next().is_some_and(|c| !ends(c)) {
+        rest = ahead.clone();
+        len = len.saturating_add(1);
+    }
+    (chars.take(len), rest)
+}
+
+/// Resolves HTML entities: the text of nodes with `un_escape`.
+#[derive(Clone)]
+pub(super) struct Unescaped<I> {
+    pub(super) chars: I,
+    /// Whether there is anything to do; so that both kinds of text are of one type.
+    pub(super) on: bool,
+}
+
+impl<I: Iterator<Item = char> + Clone> Iterator for Unescaped<I> {
+    type Item = char;
+
+    fn next(&mut self) -> Option<char> {
+        let c = self.chars.next()?;
+        if self.on
+            && c == '&'
+            && let Some((c, after)) = entity(self.chars.clone())
+        {
+            self.chars = after;
+            return Some(c);
+        }
+        Some(c)
+    }
+}
+
+/// The character an entity stands for, whose `&` was just read. Nine characters are enough for every number.
+fn entity<I: Iterator<Item = char>>(mut chars: I) -> Option<(char, I)> {
+    let mut room = [0; 9];
+    let mut len = 0_usize;
+    loop {
+        match chars.next()? {
+            ';' => break,
+            c => *room.get_mut(len)? = u8::try_from(c).ok()?,
+        }
+        len = len.saturating_add(1);
+    }
+    let name = core::str::from_utf8(room.get(..len)?).ok()?;
+    let c = match name {
+        "amp" => '&',
+        "apos" => '\'',
+        "gt" => '>',
+        "lt" => '<',
+        "nbsp" => ' ',
+        "quot" => '"',
+        _ => {
+            let number = name.strip_prefix('#')?;
+            let code = match number.strip_prefix(['x', 'X']) {
+                Some(hex) => u32::from_str_radix(hex, 16),
+                None => number.parse(),
+            };
+            char::from_u32(code.ok()?)?
+        }
+    };
+    Some((c, chars))
+}

@@ -1,0 +1,140 @@
+//! The media of a message, by the keys they are downloaded with.
+
+use super::marker::duration;
+use super::post::{Nodes, Post, Step};
+use super::{Content, Kind};
+use crate::wire::json::Str;
+
+/// What a resource is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum ResourceKind {
+    /// A voice message.
+    Audio,
+    /// Any file.
+    File,
+    /// A picture.
+    Image,
+    /// A sticker.
+    Sticker,
+    /// A video.
+    Video,
+}
+
+/// Something that can be downloaded with the message's id and this key.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Resource<'c> {
+    /// What it is.
+    pub kind: ResourceKind,
+    /// The `image_key` of an image, else the `file_key`.
+    pub key: Str<'c>,
+    /// What the sender called it; not fit to be a path as it is.
+    pub file_name: Option<Str<'c>>,
+    /// How long it plays, in milliseconds.
+    pub duration_ms: Option<u64>,
+    /// The `image_key` of the picture shown before a video plays.
+    pub cover_image_key: Option<Str<'c>>,
+}
+
+impl<'c> Resource<'c> {
+    fn new(kind: ResourceKind, key: Str<'c>) -> Self {
+        Self { kind, key, file_name: None, duration_ms: None, cover_image_key: None }
+    }
+}
+
+/// The resources of a message, in order: see [`Content::resources`].
+#[derive(Clone)]
+pub struct Resources<'c> {
+    own: Option<Resource<'c>>,
+    nodes: Nodes<'c>,
+    markdown: Nodes<'c>,
+    /// What was not yet looked at of the Markdown at hand.
+    rest: &'c str,
+    files: Nodes<'c>,
+}
+
+impl<'c> Resources<'c> {
+    pub(super) fn of(content: &Content<'c>) -> Self {
+        let post =
+            if content.is_json() && content.kind() == Kind::Post { Post::of(content.json()) } else { Post::default() };
+        Self { own: own(content), nodes: post.nodes(), markdown: post.nodes(), rest: "", files: post.files() }
+    }
+}
+
+/// The resource of a message that is one.
+fn own<'c>(content: &Content<'c>) -> Option<Resource<'c>> {
+    let (kind, key) = match content.kind() {
+        Kind::Audio => (ResourceKind::Audio, "file_key"),
+        Kind::File => (ResourceKind::File, "file_key"),
+        Kind::Image => (ResourceKind::Image, "image_key"),
+        Kind::Media => (ResourceKind::Video, "file_key"),
+        Kind::Sticker => (ResourceKind::Sticker, "file_key"),
+        _ => return None,
+    };
+    let own = Resource::new(kind, content.known(key)?);
+    let playing = matches!(kind, ResourceKind::Audio | ResourceKind::Video);
+    Some(Resource {
+        file_name: content.known("file_name"),
+        duration_ms: if playing { duration(content.field("duration")) } else { None },
+        cover_image_key: if kind == ResourceKind::Video { content.known("image_key") } else { None },
+        ..own
+    })
+}
+
+impl<'c> Iterator for Resources<'c> {
+    type Item = Resource<'c>;
+
+    fn next(&mut self) -> Option<Resource<'c>> {
+        if let Some(own) = self.own.take() {
+            return Some(own);
+        }
+        for step in &mut self.nodes {
+            let Step::Node(node) = step else { continue };
+            if let Some(key) = node.image_key.filter(|_| node.is("img")) {
+                return Some(Resource::new(ResourceKind::Image, key));
+            }
+            if let Some(key) = node.file_key.filter(|_| node.is("media")) {
+                return Some(Resource {
+                    file_name: node.file_name,
+                    duration_ms: node.duration_ms,
+                    cover_image_key: node.image_key,
+                    ..Resource::new(ResourceKind::Video, key)
+                });
+            }
+        }
+        loop {
+            if let Some(key) = next_image(&mut self.rest) {
+                return Some(Resource::new(ResourceKind::Image, Str::from_raw(key, false)));
+            }
+            match self.markdown.next() {
+                Some(Step::Node(node)) if node.is("md") => self.rest = node.text.map_or("", |text| text.raw()),
+                Some(_) => {}
+                None => break,
+            }
+        }
+        self.files.find_map(|step| match step {
+            Step::Node(file) if !file.folder => {
+                Some(Resource { file_name: file.file_name, ..Resource::new(ResourceKind::File, file.file_key?) })
+            }
+            _ => None,
+        })
+    }
+}
+
+/// The key of the next `![…](img_…)`. A key has no characters that JSON escapes, so that the text as it stands in the
+/// document will do.
+fn next_image<'c>(rest: &mut &'c str) -> Option<&'c str> {
+    while let Some((_, after)) = rest.split_once("![") {
+        *rest = after;
+        let Some(at) = after.find(['[', ']']) else { continue };
+        let Some(target) = after.get(at..).and_then(|target| target.strip_prefix("](")) else { continue };
+        let len = target.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')).count();
+        let (key, end) = target.split_at_checked(len)?;
+        if key.starts_with("img_") && end.starts_with(')') {
+            *rest = end;
+            return Some(key);
+        }
+    }
+    None
+}

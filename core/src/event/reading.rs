@@ -1,0 +1,98 @@
+//! What a message says, for people: its content unescaped, and its text (protocol section 12).
+
+use super::{Event, Message};
+use crate::content::{Content, Form, Kind, Mentions, Reading};
+use crate::locale::{Locale, locale_of};
+use crate::wire::writer::TooSmall;
+
+impl<'a> Event<'a> {
+    /// The bot's own `open_id`, where it was known when the event came.
+    pub fn own_open_id(&self) -> Option<&'a str> {
+        (!self.own.is_empty()).then_some(self.own)
+    }
+
+    /// The same event, read by a bot with this `open_id`.
+    #[must_use]
+    pub fn with_own_open_id(self, own: &'a str) -> Self {
+        Self { own, ..self }
+    }
+
+    /// The language whose reactions suit the event (protocol section 14.3), English where nothing tells.
+    pub fn locale(&self) -> Locale {
+        let Some(message) = self.message() else { return Locale::En };
+        let kind = message.message_type();
+        let is_post = kind.is_some_and(|kind| kind == "post");
+        let text = message.content().or(message.legacy_text());
+        let text = text.iter().flat_map(|text| text.chars());
+        if message.is_legacy() {
+            return crate::locale::detect(text);
+        }
+        locale_of(self.body().chars(), if is_post { "post" } else { "" }, text).0
+    }
+}
+
+impl<'a> Message<'a> {
+    /// The message's content as JSON of its own, unescaped into `scratch`: kind, media keys, any field.
+    ///
+    /// # Errors
+    /// [`TooSmall`] with the size of the content, at most that of [`content`](Self::content) as it stands.
+    pub fn read_content<'b>(&self, scratch: &'b mut [u8]) -> Result<Content<'b>, TooSmall> {
+        if let Some(text) = self.legacy_text().filter(|_| self.is_legacy()) {
+            return Ok(Content::plain(text.unescape(scratch)?));
+        }
+        let Some(content) = self.content() else { return Ok(Content::plain("")) };
+        let json = content.unescape(scratch)?;
+        let kind = self.message_type();
+        let kind = kind.map_or(Kind::Unknown, Kind::from);
+        Ok(Content::new(kind, json))
+    }
+
+    /// How [`Content::text`] is to read this message: who its placeholders stand for, and who the bot is.
+    pub fn reading(&self, form: Form) -> Reading<'a> {
+        Reading {
+            mentions: Mentions::new(self.mentions()),
+            form,
+            own_open_id: (!self.own.is_empty()).then_some(self.own),
+            ..Reading::default()
+        }
+    }
+
+    /// What was said, as readable text: of posts, cards and every other kind, too. [`Form::Body`] is what was said to the
+    /// bot, without its own mention. Empty where there is nothing to say.
+    ///
+    /// `out` is working room, too: the text comes to its start, the unescaped content goes to its end. Twice the length
+    /// of [`content`](Self::content) and some for the names of who is mentioned are usually enough.
+    ///
+    /// # Errors
+    /// [`TooSmall`]: give at least `needed` bytes. When not even the content fits, that is a guess, and the next answer
+    /// is exact.
+    pub fn text<'b>(&self, form: Form, out: &'b mut [u8]) -> Result<&'b str, TooSmall> {
+        let said = match form {
+            Form::Body if self.is_legacy() => self.legacy_text_without_at_bot().or(self.legacy_text()),
+            _ => self.content().or(self.legacy_text()),
+        };
+        let Some(said) = said else { return Ok("") };
+        let len = said.unescaped_len();
+        let guess = TooSmall { needed: len.saturating_mul(2) };
+        let split = out.len().checked_sub(len).ok_or(guess)?;
+        let (room, scratch) = out.split_at_mut_checked(split).ok_or(guess)?;
+        let content =
+            if self.is_legacy() { Content::plain(said.unescape(scratch)?) } else { self.read_content(scratch)? };
+        content
+            .text(self.reading(form), room)
+            .map_err(|TooSmall { needed }| TooSmall { needed: needed.saturating_add(len) })
+    }
+
+    /// Whether the bot is mentioned by its `open_id`; never by name.
+    pub fn mentions_bot(&self) -> bool {
+        match self.legacy_is_mention() {
+            Some(mentioned) => mentioned,
+            None => !self.own.is_empty() && Mentions::new(self.mentions()).of(self.own),
+        }
+    }
+
+    /// Whether everyone is mentioned.
+    pub fn mentions_all(&self) -> bool {
+        crate::gate::mentions_all(self)
+    }
+}
