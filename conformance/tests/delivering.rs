@@ -6,16 +6,12 @@ mod common;
 
 use std::time::Duration;
 
-use common::{APP, Client, ack, ack_faults, count, envelope, hello, platform, platform_with, wait};
+use common::{APP, Client, ack, ack_faults, count, envelope, hello, platform, platform_with, settled, wait};
 use futures_util::SinkExt as _;
 use larkwire_conformance::platform::{AppSpec, Frame, Header, Kind, PlatformConfig, Push};
 use prost::Message as _;
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
-
-fn settled(kind: &Kind) -> bool {
-    matches!(kind, Kind::Acked { settled: true, .. })
-}
 
 #[tokio::test]
 async fn a_message_arrives_as_the_documented_envelope() {

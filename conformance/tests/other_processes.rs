@@ -88,6 +88,10 @@ async fn mistakes_are_named() {
         ("faults", json!({ "pongs": "silent" }), "pongs"),
         ("cut", json!({ "app_id": "cli_nobody" }), "cli_nobody"),
         ("nothing", json!({}), "nothing"),
+        ("advance", json!({ "seconds": -1 }), "seconds"),
+        ("apps", json!({ "app_id": "cli_new" }), "app_secret"),
+        ("options", json!({ "token_lenght": 5 }), "token_lenght"),
+        ("push", json!({ "payload": { "message": { "chat_id": "oc_1", "sender": "ou_1" } } }), "sender"),
     ] {
         let (status, answer) = post(&platform, path, body).await;
         assert_eq!(status, 400);
@@ -100,6 +104,45 @@ async fn apps_are_added_over_http() {
     let platform = platform().await;
     post(&platform, "apps", json!({ "app_id": "cli_new", "app_secret": "s" })).await;
     assert_eq!(discover_as(&platform, "cli_new", "s").await.body["code"], 0);
+}
+
+#[tokio::test]
+async fn time_tokens_and_chats_are_at_hand_over_http() {
+    let platform = platform().await;
+    let advanced = post(&platform, "advance", json!({ "seconds": 1200 })).await;
+    assert_eq!(advanced, (200, json!({ "ahead_s": 1200.0 })));
+    let (_, options) = post(&platform, "options", json!({ "token_expire_s": 60, "echo_reactions": true })).await;
+    assert_eq!((&options["token_expire_s"], &options["echo_reactions"]), (&60.into(), &true.into()));
+    assert_eq!(post(&platform, "options", json!({ "echo_reactions": null })).await.1["echo_reactions"], false);
+    common::calls::token(&platform).await;
+    let revoked = post(&platform, "revoke_tokens", json!({ "after_calls": 2 })).await;
+    assert_eq!(revoked, (200, json!({ "tokens": 1 })));
+    let (_, chat) = post(&platform, "chats", json!({ "chat_id": "oc_1", "info": { "chat_mode": "topic" } })).await;
+    assert_eq!(chat["info"]["chat_mode"], "topic");
+    let state = get(&platform, "state").await;
+    assert_eq!((&state["ahead_s"], &state["options"]["token_expire_s"]), (&1200.0.into(), &60.into()));
+    assert_eq!((&state["apps"][0]["token_requests"], &state["apps"][0]["valid_tokens"]), (&1.into(), &1.into()));
+}
+
+#[tokio::test]
+async fn messages_are_composed_over_http() {
+    let platform = platform().await;
+    let mut client = Client::connect(&platform).await;
+    let message = json!({
+        "chat_id": "oc_1", "chat_type": "topic_group", "sender_union_id": "on_1", "sender_type": "app", "text": "hi",
+        "mentions": [{ "open_id": "ou_2", "name": "Bob" }], "mention_bot": true, "mention_all": true,
+        "thread_id": "omt_1", "create_time": 1_700_000_000_000_u64,
+    });
+    let push = json!({ "payload": { "message": message }, "again_after_s": [1200] });
+    assert_eq!(post(&platform, "push", push).await.0, 200);
+    let first = common::envelope(&[client.data().await]);
+    assert_eq!(first["event"]["message"]["content"], r#"{"text":"@_user_1 @_user_2 @_all hi"}"#);
+    post(&platform, "advance", json!({ "seconds": 1200 })).await;
+    assert_eq!(common::envelope(&[client.data().await]), first);
+    let card = json!({ "chat_id": "oc_1", "message_type": "interactive", "content": { "title": "T", "elements": [] } });
+    post(&platform, "push", json!({ "payload": { "message": card }, "v1": true })).await;
+    let old = common::envelope(&[client.data().await]);
+    assert_eq!((&old["event"]["msg_type"], &old["event"]["title"]), (&"interactive".into(), &"T".into()));
 }
 
 #[tokio::test]

@@ -7,7 +7,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use larkwire_conformance::platform::{AppSpec, ClientConfig, Platform, PlatformConfig, Push, Record};
+use larkwire_conformance::platform::{
+    AppSpec, ClientConfig, Options as Choices, Platform, PlatformConfig, Push, Record,
+};
 use serde_json::{Value, json};
 
 /// A Lark/Feishu platform on loopback, for developing and testing bots.
@@ -42,6 +44,18 @@ struct Options {
     /// Divides the waits before redeliveries (15 s, 5 min, 1 h, 6 h)
     #[arg(long, default_value_t = 1.0)]
     clock_scale: f64,
+    /// Seconds by which the platform's dates are ahead; negative: behind
+    #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
+    date_offset: i64,
+    /// Seconds that access tokens live
+    #[arg(long, default_value_t = 7200)]
+    token_expire: u64,
+    /// Length of access tokens in bytes
+    #[arg(long)]
+    token_len: Option<usize>,
+    /// The bot's own reactions come back as events
+    #[arg(long)]
+    echo_reactions: bool,
     /// Milliseconds between sample messages to the connected bot; none by default
     #[arg(long)]
     every: Option<u64>,
@@ -85,6 +99,12 @@ async fn run(options: Options) -> io::Result<()> {
             reconnect_count: Some(options.reconnect_count),
         },
         clock_scale: options.clock_scale,
+        options: Choices {
+            date_offset_s: options.date_offset,
+            echo_reactions: options.echo_reactions,
+            token_expire_s: Some(options.token_expire),
+            token_len: options.token_len,
+        },
         ..PlatformConfig::default()
     };
     let platform = Platform::start(config).await?;

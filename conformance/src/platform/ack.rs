@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::compose::SentFrame;
 use super::frame::{Frame, Received};
-use super::record::AckFault;
+use super::kind::AckFault;
 
 /// What an acknowledgement says.
 #[derive(Clone, Debug, Default, PartialEq)]

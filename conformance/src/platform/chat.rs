@@ -1,227 +1,231 @@
-//! Messages: `POST /im/v1/messages`, `POST /im/v1/messages/:id/reply`, `GET /im/v1/messages/:id`.
+//! What the platform remembers of an app's chats: messages, reactions, cards that were clicked.
 
-use std::collections::{HashMap, VecDeque};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::compose::TENANT_KEY;
+use super::card::CardToken;
+use super::info::room;
 use super::reaction::Reaction;
-use super::record::Kind;
-use super::rest::{ApiError, Call, data, text};
-use super::state::{Shared, State};
+use super::recent::Recent;
+use super::rest::{ApiError, Call};
+use super::state::State;
 
-/// Messages, and `uuid`s, that are remembered.
-const REMEMBERED: usize = 10_000;
 /// How long a `uuid` stands for its message.
 const UUID_LIFETIME: Duration = Duration::from_secs(60 * 60);
-/// The largest content of a text message, in bytes.
-const MAX_CONTENT: usize = 150 * 1024;
 
-/// The messages of one app's chats.
+/// The chats of one app.
 #[derive(Debug, Default)]
 pub(super) struct Chat {
     messages: Recent<Message>,
     /// The client's idempotency keys.
-    uuids: Recent<(String, Instant)>,
+    uuids: Recent<Used>,
+    /// Chat id → the answer to `GET /im/v1/chats/:id`.
+    rooms: Recent<Value>,
+    /// Tokens of card callbacks.
+    pub(super) cards: Recent<CardToken>,
 }
 
 /// A message of a person or of the bot.
 #[derive(Clone, Debug)]
 pub(super) struct Message {
     pub(super) chat_id: String,
+    /// The first message of its conversation, unless it is that itself.
+    pub(super) root_id: Option<String>,
+    /// The topic it is in.
+    pub(super) thread_id: Option<String>,
+    /// The topic that replies have opened under it.
+    pub(super) topic: Option<String>,
     pub(super) reactions: Vec<Reaction>,
-    /// As the answer to `GET` has it; `None` for a message of a person.
-    own: Option<Value>,
+    /// The bot wrote it.
+    pub(super) own: bool,
+    pub(super) edits: u32,
+    pub(super) recalled: bool,
+    pub(super) sent: Instant,
+    /// As the answer to `GET` has it.
+    pub(super) item: Value,
+}
+
+/// A `uuid` and the message it was used for.
+#[derive(Debug)]
+pub(super) struct Used {
+    pub(super) message_id: String,
+    /// All that makes it this message and no other.
+    pub(super) message: String,
+    pub(super) at: Instant,
+}
+
+impl Message {
+    pub(super) fn new(item: Value, own: bool, sent: Instant) -> Self {
+        let text = |name: &str| {
+            let text = item.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+            text.map(str::to_owned)
+        };
+        Self {
+            chat_id: text("chat_id").unwrap_or_default(),
+            root_id: text("root_id"),
+            thread_id: text("thread_id"),
+            topic: None,
+            reactions: Vec::new(),
+            own,
+            edits: 0,
+            recalled: false,
+            sent,
+            item,
+        }
+    }
+
+    pub(super) fn msg_type(&self) -> &str {
+        self.item["msg_type"].as_str().unwrap_or_default()
+    }
+
+    /// What remains of a message that its author took back.
+    pub(super) fn recall(&mut self) {
+        self.recalled = true;
+        self.item["deleted"] = json!(true);
+        self.item["body"]["content"] = json!("This message was recalled");
+    }
 }
 
 impl Chat {
-    /// A person wrote a message.
-    pub(super) fn received(&mut self, message_id: &str, chat_id: &str) {
-        let message = Message { chat_id: chat_id.to_owned(), reactions: Vec::new(), own: None };
+    /// What an event to the client tells of its chats. `id` is a fresh one.
+    pub(super) fn learn(&mut self, event_type: &str, event: &Value, id: String, now: Instant) {
+        let text = |pointer: &str| event.pointer(pointer).and_then(Value::as_str);
+        match event_type {
+            "im.message.recalled_v1" => {
+                if let Some(message) = text("/message_id").and_then(|id| self.message(id)) {
+                    message.recall();
+                }
+            }
+            "im.message.reaction.created_v1" | "im.message.reaction.deleted_v1" => {
+                let Some(message) = text("/message_id").and_then(|id| self.message(id)) else { return };
+                if let Some(reaction) = Reaction::of_person(event, id) {
+                    message.reactions.retain(|known| !known.is_same_as(&reaction));
+                    if event_type == "im.message.reaction.created_v1" {
+                        message.reactions.push(reaction);
+                    }
+                }
+            }
+            "card.action.trigger" => {
+                if let Some(token) = text("/token") {
+                    let message_id = text("/context/open_message_id").unwrap_or_default();
+                    self.cards.insert(token, CardToken::new(message_id, now));
+                }
+            }
+            "message" => {
+                if let (Some(message_id), Some(chat_id)) = (text("/open_message_id"), text("/open_chat_id")) {
+                    let message = json!({ "message_id": message_id, "chat_id": chat_id, "root_id": event["root_id"] });
+                    self.received(&message, text("/chat_type").unwrap_or_default(), message_id, now);
+                }
+            }
+            _ => {
+                if let (Some(message), Some(message_id)) = (event.get("message"), text("/message/message_id")) {
+                    let item = received(message, event.get("sender").unwrap_or(&Value::Null));
+                    self.received(&item, text("/message/chat_type").unwrap_or_default(), message_id, now);
+                }
+            }
+        }
+    }
+
+    /// A person wrote a message; a duplicate changes nothing.
+    fn received(&mut self, item: &Value, chat_type: &str, message_id: &str, now: Instant) {
+        if self.messages.get(message_id).is_none() {
+            let message = Message::new(item.clone(), false, now);
+            self.visit(&message.chat_id, chat_type);
+            self.messages.insert(message_id, message);
+        }
+    }
+
+    /// The bot wrote a message.
+    pub(super) fn wrote(&mut self, message_id: &str, message: Message) {
         self.messages.insert(message_id, message);
     }
 
     pub(super) fn message(&mut self, message_id: &str) -> Option<&mut Message> {
-        self.messages.map.get_mut(message_id)
+        self.messages.get_mut(message_id)
     }
 
-    /// The message that was sent with this `uuid` within the hour.
-    fn sent_with(&self, uuid: Option<&str>) -> Option<String> {
-        let (message_id, at) = self.uuids.map.get(uuid?)?;
-        (at.elapsed() < UUID_LIFETIME).then(|| message_id.clone())
+    pub(super) fn has_reaction(&self, reaction_id: &str) -> bool {
+        self.messages.values().any(|message| message.reactions.iter().any(|reaction| reaction.has_id(reaction_id)))
     }
-}
 
-/// A message to be sent.
-struct Draft<'a> {
-    msg_type: &'a str,
-    content: &'a str,
-    uuid: Option<&'a str>,
-}
+    pub(super) fn room(&self, chat_id: &str) -> Option<&Value> {
+        self.rooms.get(chat_id)
+    }
 
-impl<'a> Draft<'a> {
-    fn read(body: &'a Value) -> Result<Self, ApiError> {
-        const TYPES: &[&str] = &[
-            "text",
-            "post",
-            "image",
-            "file",
-            "audio",
-            "media",
-            "sticker",
-            "interactive",
-            "share_chat",
-            "share_user",
-            "system",
-        ];
-        let (msg_type, content) = (text(body, "msg_type")?, text(body, "content")?);
-        let uuid = body.get("uuid").and_then(Value::as_str).filter(|uuid| !uuid.is_empty());
-        if !TYPES.contains(&msg_type) {
-            return Err(ApiError::new(230_001, "invalid request: msg_type"));
+    /// There is such a chat, if nothing better is known of it.
+    pub(super) fn visit(&mut self, chat_id: &str, chat_type: &str) {
+        if self.rooms.get(chat_id).is_none() {
+            self.rooms.insert(chat_id, room(chat_type));
         }
-        if !serde_json::from_str::<Value>(content).is_ok_and(|content| content.is_object()) {
-            return Err(ApiError::new(230_001, "invalid request: content is not a JSON object as a string"));
-        }
-        if content.len() > MAX_CONTENT {
-            return Err(ApiError::new(230_025, "the length of the message content reaches its limit"));
-        }
-        if uuid.is_some_and(|uuid| uuid.chars().count() > 50) {
-            return Err(ApiError::new(230_001, "invalid request: uuid is longer than 50 characters"));
-        }
-        Ok(Self { msg_type, content, uuid })
+    }
+
+    /// Sets what chat info says.
+    pub(super) fn describe(&mut self, chat_id: &str, info: &Value) {
+        let mut known = self.rooms.get(chat_id).cloned().unwrap_or_else(|| room("group"));
+        super::compose::merge(&mut known, info);
+        self.rooms.insert(chat_id, known);
+    }
+
+    /// The use of this `uuid` within the last hour.
+    pub(super) fn used(&self, uuid: Option<&str>, now: Instant) -> Option<&Used> {
+        self.uuids.get(uuid?).filter(|used| now.saturating_duration_since(used.at) < UUID_LIFETIME)
+    }
+
+    pub(super) fn use_up(&mut self, uuid: &str, used: Used) {
+        self.uuids.insert(uuid, used);
     }
 }
 
-impl Shared {
-    pub(super) fn send(&self, state: &mut State, call: &Call<'_>) -> Result<Value, ApiError> {
-        let receive_id_type = call.parameter("receive_id_type").unwrap_or_default();
-        let receive_id = text(&call.body, "receive_id")?;
-        let fits = match receive_id_type.as_str() {
-            "open_id" => receive_id.starts_with("ou_"),
-            "union_id" => receive_id.starts_with("on_"),
-            "chat_id" => receive_id.starts_with("oc_"),
-            "email" => receive_id.contains('@'),
-            "user_id" => true,
-            _ => return Err(ApiError::new(230_001, "invalid request: receive_id_type")),
-        };
-        if !fits {
-            return Err(ApiError::new(230_034, format!("receive_id is not of type {receive_id_type}")));
-        }
-        let draft = Draft::read(&call.body)?;
-        let chat_id =
-            if receive_id_type == "chat_id" { receive_id.to_owned() } else { format!("oc_with_{receive_id}") };
-        let (message, repeated) = post(state, call, &chat_id, &draft, None)?;
-        let sent = Kind::Sent {
-            message_id: id_of(&message),
-            receive_id_type,
-            receive_id: receive_id.to_owned(),
-            msg_type: draft.msg_type.to_owned(),
-            content: draft.content.to_owned(),
-            uuid: draft.uuid.map(str::to_owned),
-            repeated,
-        };
-        self.log.add(Some(&call.app_id), sent);
-        Ok(data(message))
-    }
-
-    pub(super) fn reply(&self, state: &mut State, call: &Call<'_>) -> Result<Value, ApiError> {
-        let parent_id = call.id(0);
-        if !parent_id.starts_with("om_") {
+impl State {
+    /// The message that the path names.
+    pub(super) fn message(&mut self, call: &Call<'_>) -> Result<&mut Message, ApiError> {
+        let message_id = call.id(0);
+        if !message_id.starts_with("om_") {
             return Err(ApiError::new(99_992_354, "the request you send is not a valid {message_id}"));
         }
-        let draft = Draft::read(&call.body)?;
-        let parent = state.caller(call)?.chat.message(parent_id);
-        let chat_id = parent.ok_or_else(|| ApiError::new(230_002, "no such message"))?.chat_id.clone();
-        let (message, repeated) = post(state, call, &chat_id, &draft, Some(parent_id))?;
-        let replied = Kind::Replied {
-            message_id: id_of(&message),
-            parent_id: parent_id.to_owned(),
-            chat_id,
-            msg_type: draft.msg_type.to_owned(),
-            content: draft.content.to_owned(),
-            uuid: draft.uuid.map(str::to_owned),
-            in_thread: call.body.get("reply_in_thread").and_then(Value::as_bool).unwrap_or_default(),
-            repeated,
-        };
-        self.log.add(Some(&call.app_id), replied);
-        Ok(data(message))
+        let message = self.caller(call)?.chat.message(message_id);
+        message.ok_or_else(|| ApiError::new(230_002, "no such message in the bot's chats"))
+    }
+
+    /// The message that the path names, unless it was recalled.
+    pub(super) fn living_message(&mut self, call: &Call<'_>) -> Result<&mut Message, ApiError> {
+        let message = self.message(call)?;
+        if message.recalled { Err(ApiError::new(230_011, "The message was withdrawn.")) } else { Ok(message) }
     }
 }
 
-pub(super) fn get_message(state: &mut State, call: &Call<'_>) -> Result<Value, ApiError> {
-    let message_id = call.id(0);
-    let message = state.caller(call)?.chat.message(message_id);
-    let message = message.ok_or_else(|| ApiError::new(230_002, "no such message"))?;
-    let item = message.own.clone().unwrap_or_else(|| json!({ "message_id": message_id, "chat_id": message.chat_id }));
-    Ok(data(json!({ "items": [item] })))
-}
-
-/// Sends a message, unless its `uuid` was sent before; the message, and whether that is an old one.
-fn post(
-    state: &mut State,
-    call: &Call<'_>,
-    chat_id: &str,
-    draft: &Draft<'_>,
-    parent_id: Option<&str>,
-) -> Result<(Value, bool), ApiError> {
-    let message_id = state.random_id("om_");
-    let app_id = &call.app_id;
-    let chat = &mut state.caller(call)?.chat;
-    if let Some(own) = chat.sent_with(draft.uuid).and_then(|message_id| chat.message(&message_id)?.own.clone()) {
-        return Ok((own, true));
-    }
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis().to_string();
-    let mut own = json!({
-        "message_id": message_id,
-        "msg_type": draft.msg_type,
-        "create_time": now,
-        "update_time": now,
+/// A person's message, as `GET` answers it.
+fn received(message: &Value, sender: &Value) -> Value {
+    let text = |value: &Value, name: &str| value.get(name).cloned().unwrap_or_default();
+    let mut item = json!({
+        "message_id": text(message, "message_id"),
+        "msg_type": text(message, "message_type"),
+        "create_time": text(message, "create_time"),
+        "update_time": text(message, "update_time"),
         "deleted": false,
         "updated": false,
-        "chat_id": chat_id,
-        "sender": { "id": app_id, "id_type": "app_id", "sender_type": "app", "tenant_key": TENANT_KEY },
-        "body": { "content": draft.content },
+        "chat_id": text(message, "chat_id"),
+        "sender": {
+            "id": sender.pointer("/sender_id/open_id"),
+            "id_type": "open_id",
+            "sender_type": text(sender, "sender_type"),
+            "tenant_key": text(sender, "tenant_key"),
+        },
+        "body": { "content": text(message, "content") },
     });
-    if let Some(parent_id) = parent_id {
-        own["root_id"] = json!(parent_id);
-        own["parent_id"] = json!(parent_id);
-    }
-    if let Some(uuid) = draft.uuid {
-        chat.uuids.insert(uuid, (message_id.clone(), Instant::now()));
-    }
-    let message = Message { chat_id: chat_id.to_owned(), reactions: Vec::new(), own: Some(own.clone()) };
-    chat.messages.insert(&message_id, message);
-    Ok((own, false))
-}
-
-fn id_of(message: &Value) -> String {
-    message["message_id"].as_str().unwrap_or_default().to_owned()
-}
-
-/// A map that forgets its oldest entries.
-#[derive(Debug)]
-struct Recent<V> {
-    map: HashMap<String, V>,
-    order: VecDeque<String>,
-}
-
-impl<V> Default for Recent<V> {
-    fn default() -> Self {
-        Self { map: HashMap::new(), order: VecDeque::new() }
-    }
-}
-
-impl<V> Recent<V> {
-    fn insert(&mut self, key: &str, value: V) {
-        if self.map.insert(key.to_owned(), value).is_none() {
-            self.order.push_back(key.to_owned());
-        }
-        if self.order.len() > REMEMBERED
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.map.remove(&oldest);
+    for name in ["root_id", "parent_id", "thread_id"] {
+        if let Some(id) = message.get(name) {
+            item[name] = id.clone();
         }
     }
+    if let Some(mentions) = message.get("mentions").and_then(Value::as_array) {
+        let mention = |mention: &Value| {
+            let id = mention.pointer("/id/open_id");
+            json!({ "key": mention["key"], "id": id, "id_type": "open_id", "name": mention["name"] })
+        };
+        item["mentions"] = mentions.iter().map(mention).collect();
+    }
+    item
 }

@@ -1,12 +1,13 @@
 //! Makes the frames of a [`Push`]: ids and payload once, new frames for each delivery.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{Rng as _, RngExt as _};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::config::AppSpec;
 use super::frame::{DATA, Frame, Header};
 use super::push::{Payload, Push};
 
@@ -32,59 +33,55 @@ struct EnvelopeHeader<'a> {
 }
 
 impl Push {
-    /// Fixes the ids and the payload, which stay the same in every copy and redelivery.
-    pub(super) fn compose(self, app_id: &str, rng: &mut StdRng) -> Composed {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    /// Fixes the ids and the payload, which stay the same in every copy and redelivery. `wall` is the time of day.
+    pub(super) fn compose(self, app: &AppSpec, wall: Duration, rng: &mut StdRng) -> Composed {
         let event_id = self.event_id.clone().unwrap_or_else(|| format!("{:032x}", rng.random::<u128>()));
+        let mut created = wall;
         let (event_type, event) = match &self.payload {
-            Payload::Message { chat_id, chat_type, sender_open_id, text } => {
+            Payload::Message(message) => {
                 let message_id = self.message_id.clone().unwrap_or_else(|| format!("om_{:032x}", rng.random::<u128>()));
-                let at = now.as_millis().to_string();
-                let event = json!({
-                    "sender": {
-                        "sender_id": { "open_id": sender_open_id, "union_id": null, "user_id": null },
-                        "sender_type": "user",
-                        "tenant_key": TENANT_KEY,
-                    },
-                    "message": {
-                        "message_id": message_id,
-                        "create_time": at,
-                        "update_time": at,
-                        "chat_id": chat_id,
-                        "chat_type": chat_type,
-                        "message_type": "text",
-                        "content": json!({ "text": text }).to_string(),
-                    },
-                });
-                ("im.message.receive_v1", event)
+                created = message.created_ms.map_or(wall, Duration::from_millis);
+                match self.v1 {
+                    true => ("message", message.event_v1(app, &message_id)),
+                    false => ("im.message.receive_v1", message.event(app, &message_id, wall)),
+                }
             }
             Payload::Event { event_type, event } => (event_type.as_str(), event.clone()),
             Payload::Raw(bytes) => return Composed::new(bytes.clone(), self),
         };
-        // The one event whose time is in microseconds.
-        let create_time = if event_type == "card.action.trigger" { now.as_micros() } else { now.as_millis() };
-        let envelope = Envelope {
-            schema: "2.0",
-            header: EnvelopeHeader {
+        let envelope = if self.v1 {
+            envelope_v1(&app.app_id, &event_id, event_type, event, created)
+        } else {
+            // The one event whose time is in microseconds.
+            let create_time =
+                if event_type == "card.action.trigger" { created.as_micros() } else { created.as_millis() };
+            let header = EnvelopeHeader {
                 event_id: &event_id,
                 event_type,
                 create_time: create_time.to_string(),
                 token: "",
-                app_id,
+                app_id: &app.app_id,
                 tenant_key: TENANT_KEY,
-            },
-            event,
-        };
-        let payload = match &self.patch {
-            Some(patch) => {
-                let mut patched = json!(envelope);
-                merge(&mut patched, patch);
-                patched.to_string().into_bytes()
+            };
+            let envelope = Envelope { schema: "2.0", header, event };
+            if self.patch.is_none() {
+                return Composed::new(serde_json::to_vec(&envelope).unwrap_or_default(), self);
             }
-            None => serde_json::to_vec(&envelope).unwrap_or_default(),
+            json!(envelope)
         };
-        Composed::new(payload, self)
+        let mut patched = envelope;
+        if let Some(patch) = &self.patch {
+            merge(&mut patched, patch);
+        }
+        Composed::new(patched.to_string().into_bytes(), self)
     }
+}
+
+/// The time is in seconds with a fraction there.
+fn envelope_v1(app_id: &str, event_id: &str, event_type: &str, mut event: Value, created: Duration) -> Value {
+    merge(&mut event, &json!({ "type": event_type, "app_id": app_id, "tenant_key": TENANT_KEY }));
+    let ts = format!("{}.{:07}", created.as_secs(), created.subsec_nanos() / 100);
+    json!({ "ts": ts, "uuid": event_id, "token": "", "type": "event_callback", "event": event })
 }
 
 /// A push with fixed ids and payload.
@@ -93,7 +90,8 @@ pub(super) struct Composed {
     pub(super) event_id: String,
     pub(super) event_type: String,
     pub(super) message_id: Option<String>,
-    pub(super) chat_id: Option<String>,
+    /// The member `event` of the envelope.
+    pub(super) event: Value,
     /// A question that wants its answer at once and is never sent again.
     pub(super) callback: bool,
     payload: Vec<u8>,
@@ -126,22 +124,33 @@ impl Composed {
             event_id: text("/header/event_id").or_else(|| text("/uuid")).unwrap_or_default(),
             callback: matches!(event_type.as_str(), "card.action.trigger" | "url.preview.get"),
             event_type,
-            message_id: text("/event/message/message_id"),
-            chat_id: text("/event/message/chat_id"),
+            message_id: text("/event/message/message_id").or_else(|| text("/event/open_message_id")),
+            event: envelope.get("event").cloned().unwrap_or_default(),
             payload,
             push,
         }
     }
 
+    /// Seconds after which more copies follow.
+    pub(super) fn again_after(&self) -> &[f64] {
+        &self.push.again_after_s
+    }
+
     /// The frames of one delivery.
-    pub(super) fn frames(&self, service: i32, last_seq_id: &mut u64, rng: &mut StdRng) -> Vec<SentFrame> {
+    pub(super) fn frames(
+        &self,
+        service: i32,
+        wall: Duration,
+        last_seq_id: &mut u64,
+        rng: &mut StdRng,
+    ) -> Vec<SentFrame> {
         let bounds = self.bounds();
         let parts = bounds.len() - 1;
         let order = self.push.part_order.clone().unwrap_or_else(|| (0..parts).collect());
         let delivery = [
             ("message_id", uuid(rng)),
             ("trace_id", format!("{:032x}", rng.random::<u128>())),
-            ("timestamp", SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis().to_string()),
+            ("timestamp", wall.as_millis().to_string()),
             ("instance_id", format!("{:032x}", rng.random::<u128>())),
         ];
         let mut seen = vec![false; parts];
@@ -214,7 +223,7 @@ fn uuid(rng: &mut StdRng) -> String {
 }
 
 /// RFC 7396.
-fn merge(target: &mut Value, patch: &Value) {
+pub(super) fn merge(target: &mut Value, patch: &Value) {
     let Value::Object(members) = patch else {
         *target = patch.clone();
         return;

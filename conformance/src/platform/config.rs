@@ -24,8 +24,10 @@ pub struct PlatformConfig {
     pub first_ping_within: Duration,
     /// How long the URL of a discovery may be used; once, in any case.
     pub url_lifetime: Duration,
-    /// What `expire` of a new token says, and how long it is taken.
+    /// What `expire` of a new token says, and how long it is taken, unless [`Options::token_expire_s`] says otherwise.
     pub token_lifetime: Duration,
+    /// What may be changed while the platform runs.
+    pub options: Options,
     /// Connections an app may hold at a time.
     pub max_connections: usize,
     /// Records kept; the oldest leave first.
@@ -45,11 +47,27 @@ impl Default for PlatformConfig {
             first_ping_within: Duration::from_secs(5),
             url_lifetime: Duration::from_secs(60),
             token_lifetime: Duration::from_secs(7200),
+            options: Options::default(),
             max_connections: 50,
             max_records: 100_000,
             seed: None,
         }
     }
+}
+
+/// Ways in which the platform may differ without being wrong.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Options {
+    /// Seconds by which the platform's dates are ahead: the header `Date`, `create_time` and all other times of day.
+    /// To its clients this looks like a wrong clock of their own.
+    pub date_offset_s: i64,
+    /// The bot's own reactions come back as events, with `operator_type` `app`.
+    pub echo_reactions: bool,
+    /// Seconds that new tokens live; `None` means [`PlatformConfig::token_lifetime`].
+    pub token_expire_s: Option<u64>,
+    /// Length of new tokens in bytes, at most 64 KiB; `None` means 34. Live ones have up to 4 KB.
+    pub token_len: Option<usize>,
 }
 
 /// The `ClientConfig` of discovery and pongs. Seconds, except for the count; `None` leaves the member out.
@@ -98,6 +116,45 @@ pub struct AppSpec {
     /// The app lives on the other of Feishu and Lark, so discovery refuses it here.
     #[serde(default)]
     pub other_region: bool,
+    /// Whether the app may be used at all.
+    #[serde(default)]
+    pub state: AppState,
+    /// The app has a bot. Without one, bot info answers 11205 and all messages 230006.
+    #[serde(default = "yes")]
+    pub bot: bool,
+    /// `activate_status` of the bot: 0 new, 1 disabled by the tenant, 2 enabled, 3 not activated, 4 upgraded.
+    #[serde(default = "enabled")]
+    pub activate_status: i64,
+    /// The app is set to receive events over the long connection. Else discovery answers 403.
+    #[serde(default = "yes")]
+    pub long_connection: bool,
+    /// Scopes of the app; `None` means all that there are.
+    #[serde(default)]
+    pub scopes: Option<Vec<String>>,
+}
+
+/// Whether an app may be used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AppState {
+    /// It may.
+    #[default]
+    Active,
+    /// The tenant has disabled it: tokens and calls answer 99991662.
+    Disabled,
+    /// The tenant has not installed it: tokens and calls answer 99991673.
+    NotInstalled,
+}
+
+impl AppState {
+    /// What calls are answered with.
+    pub(super) fn refusal(self) -> Option<(i64, &'static str)> {
+        match self {
+            Self::Active => None,
+            Self::Disabled => Some((99_991_662, "the app is not in use: the tenant has disabled it")),
+            Self::NotInstalled => Some((99_991_673, "the app is not in use: the tenant has not installed it")),
+        }
+    }
 }
 
 impl AppSpec {
@@ -109,6 +166,11 @@ impl AppSpec {
             bot_open_id: default_bot_open_id(),
             bot_name: default_bot_name(),
             other_region: false,
+            state: AppState::Active,
+            bot: true,
+            activate_status: enabled(),
+            long_connection: true,
+            scopes: None,
         }
     }
 
@@ -128,8 +190,21 @@ impl fmt::Debug for AppSpec {
             .field("bot_open_id", &self.bot_open_id)
             .field("bot_name", &self.bot_name)
             .field("other_region", &self.other_region)
+            .field("state", &self.state)
+            .field("bot", &self.bot)
+            .field("activate_status", &self.activate_status)
+            .field("long_connection", &self.long_connection)
+            .field("scopes", &self.scopes)
             .finish()
     }
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn enabled() -> i64 {
+    2
 }
 
 fn default_bot_open_id() -> String {

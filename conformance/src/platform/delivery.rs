@@ -10,16 +10,19 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
 use super::UnknownApp;
 use super::ack::{code, judge};
+use super::callback;
 use super::compose::{Composed, SentFrame};
 use super::frame::Received;
+use super::kind::Kind;
 use super::push::Push;
-use super::record::{ConnectionId, Kind, PushId};
-use super::socket::Command;
+use super::record::{ConnectionId, PushId};
+use super::socket::{Command, Handle};
 use super::state::{Shared, State};
 
 /// Settled deliveries that are remembered, to recognise what is said about them later.
@@ -74,9 +77,14 @@ impl Shared {
             for (push, app_id) in pushes.into_iter().zip(app_ids) {
                 let id = state.next_push();
                 let times = push.times;
-                let composed = Arc::new(push.compose(&app_id, &mut state.rng));
-                if let (Some(message_id), Some(chat_id)) = (&composed.message_id, &composed.chat_id) {
-                    state.app_mut(&app_id)?.chat.received(message_id, chat_id);
+                let wall = state.wall();
+                let State { apps, rng, .. } = &mut *state;
+                let app = apps.get(&app_id).ok_or_else(|| UnknownApp(app_id.clone()))?;
+                let composed = Arc::new(push.compose(&app.spec, wall, rng));
+                let (fresh_id, now) = (state.random_id(""), state.clock.now());
+                state.app_mut(&app_id)?.chat.learn(&composed.event_type, &composed.event, fresh_id, now);
+                for wait in composed.again_after() {
+                    self.push_again(id, &app_id, &composed, *wait);
                 }
                 for copy in copies.iter_mut().take(times) {
                     let deliveries: &mut Vec<u64> = copy.entry(app_id.clone()).or_default();
@@ -91,6 +99,18 @@ impl Shared {
         Ok(ids)
     }
 
+    /// One more copy, after this many seconds.
+    fn push_again(self: &Arc<Self>, push: PushId, app_id: &str, composed: &Arc<Composed>, wait_s: f64) {
+        let wait = Duration::try_from_secs_f64(wait_s / self.config.clock_scale).unwrap_or_default();
+        let due = self.clock.after(wait);
+        let (shared, app_id, composed) = (Arc::clone(self), app_id.to_owned(), Arc::clone(composed));
+        self.spawn(async move {
+            shared.clock.sleep_until(due).await;
+            let id = shared.state().deliveries.add(push, &app_id, &composed);
+            shared.dispatch(&app_id, &[id]);
+        });
+    }
+
     /// Sends deliveries of one app to one of its connections, each with the same chance, or queues them.
     fn dispatch(self: &Arc<Self>, app_id: &str, deliveries: &[u64]) {
         let mut state = self.state();
@@ -100,10 +120,11 @@ impl Shared {
             }
             return;
         };
+        let wall = state.wall();
         let mut batches = Vec::new();
         for &id in deliveries {
             let State { deliveries, rng, .. } = &mut *state;
-            let Some((kind, attempt, frames)) = deliveries.attempt(id, handle.id, handle.service_id, rng) else {
+            let Some((kind, attempt, frames)) = deliveries.attempt(id, &handle, wall, rng) else {
                 continue;
             };
             batches.push(frames.into_iter());
@@ -155,11 +176,16 @@ impl Shared {
         let attempt = &mut delivery.attempts[index];
         let same = attempt.frames.iter().position(|sent| sent.frame.seq_id == ack.frame.seq_id);
         let Some(answered) = same.or_else(|| attempt.frames.len().checked_sub(1)) else { return };
-        if std::mem::replace(&mut attempt.acked[answered], true) {
+        let again = std::mem::replace(&mut attempt.acked[answered], true);
+        if again {
             self.client_fault(Some(app_id), Some(connection), format!("event {event_id} acknowledged twice"));
         }
         let sent = &attempt.frames[answered];
         let mut verdict = judge(sent, ack, callback);
+        let composed = Arc::clone(&delivery.composed);
+        let shape = callback.then_some(verdict.data.as_ref()).flatten();
+        let shape = shape.map(|data| callback::check(&composed.event_type, data)).unwrap_or_default();
+        verdict.faults.extend(shape.iter().cloned());
         let counts_from = verdict.faults.len();
         if !sent.completes {
             verdict.fault("part", "the frame that completed the message", format!("frame {answered}"));
@@ -172,6 +198,16 @@ impl Shared {
             let (limit, found) = (self.config.ack_timeout.as_millis(), latency.as_millis());
             verdict.fault("time", format!("within {limit} ms"), format!("after {found} ms"));
         }
+        let latency_ms = u64::try_from(latency.as_millis()).unwrap_or(u64::MAX);
+        let answer = (callback && !again).then(|| Kind::CallbackAnswered {
+            push,
+            event_id: event_id.clone(),
+            event_type: composed.event_type.clone(),
+            data: verdict.data.clone(),
+            latency_ms,
+            in_time: latency <= self.config.ack_timeout,
+            faults: shape,
+        });
         let counts = verdict.faults.len() == counts_from && !ignored;
         let settled = counts && verdict.code == Some(200);
         let refused = counts && !settled && newest && !std::mem::replace(&mut attempt.failed, true);
@@ -182,12 +218,19 @@ impl Shared {
             code: verdict.code,
             data: verdict.data,
             biz_rt: verdict.biz_rt,
-            latency_ms: u64::try_from(latency.as_millis()).unwrap_or(u64::MAX),
+            latency_ms,
             settled,
             faults: verdict.faults,
         };
         self.log.add(Some(app_id), acked);
+        if let Some(answer) = answer {
+            self.log.add(Some(app_id), answer);
+        }
         if settled {
+            let token = composed.event.get("token").and_then(serde_json::Value::as_str).unwrap_or_default();
+            if let Some(token) = state.app_mut(app_id).ok().and_then(|app| app.chat.cards.get_mut(token)) {
+                token.answered = true;
+            }
             state.deliveries.finish(id);
         } else if refused {
             self.plan_redelivery(&mut state, id, "refused");
@@ -213,10 +256,10 @@ impl Shared {
         let wait = self.config.redelivery.get(delivery.attempts.len().saturating_sub(1));
         match wait.filter(|_| !delivery.composed.callback) {
             Some(wait) => {
-                let wait = wait.div_f64(self.config.clock_scale);
+                let due = self.clock.after(wait.div_f64(self.config.clock_scale));
                 let (shared, app_id) = (Arc::clone(self), delivery.app_id.clone());
                 self.spawn(async move {
-                    sleep(wait).await;
+                    shared.clock.sleep_until(due).await;
                     shared.dispatch(&app_id, &[id]);
                 });
             }
@@ -242,12 +285,13 @@ impl Deliveries {
     fn attempt(
         &mut self,
         id: u64,
-        connection: ConnectionId,
-        service_id: i32,
+        handle: &Handle,
+        wall: Duration,
         rng: &mut rand::rngs::StdRng,
     ) -> Option<(Kind, usize, Vec<Vec<u8>>)> {
         let delivery = self.all.get_mut(&id).filter(|delivery| !delivery.over)?;
-        let frames = delivery.composed.frames(service_id, &mut self.last_seq_id, rng);
+        let connection = handle.id;
+        let frames = delivery.composed.frames(handle.service_id, wall, &mut self.last_seq_id, rng);
         let bytes = frames.iter().map(SentFrame::encode).collect();
         let (push, index) = (delivery.push, delivery.attempts.len());
         let Composed { event_id, event_type, message_id, .. } = &*delivery.composed;

@@ -9,8 +9,9 @@ use rand::seq::SliceRandom as _;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use super::config::AppState;
 use super::faults::{DiscoveryFault, UrlFault, fire};
-use super::record::Kind;
+use super::kind::Kind;
 use super::reply::{Outcome, json};
 use super::state::{Shared, State};
 
@@ -33,6 +34,7 @@ enum Refusal {
     UnknownApp,
     WrongSecret,
     OtherRegion,
+    Forbidden,
     TooManyConnections,
 }
 
@@ -43,6 +45,7 @@ impl Refusal {
             Self::UnknownApp => (200, 10003, "invalid app_id"),
             Self::WrongSecret => (200, 514, "auth failed"),
             Self::OtherRegion => (200, 1_000_040_351, "incorrect domain name"),
+            Self::Forbidden => (200, 403, "forbidden"),
             Self::TooManyConnections => (200, 1_000_040_350, "the number of connections exceeded the limit"),
         }
     }
@@ -99,6 +102,9 @@ impl Shared {
         if app.spec.other_region {
             return Err(Refusal::OtherRegion);
         }
+        if app.spec.state != AppState::Active || !app.spec.long_connection {
+            return Err(Refusal::Forbidden);
+        }
         if app.connections.len() >= self.config.max_connections {
             return Err(Refusal::TooManyConnections);
         }
@@ -106,7 +112,7 @@ impl Shared {
     }
 
     fn issue(&self, state: &mut State, app_id: &str, authority: &str) -> String {
-        let now = Instant::now();
+        let now = state.clock.now();
         state.tickets.retain(|_, ticket| ticket.expires > now);
         let variant = fire(&mut state.faults.url, Some(app_id), |_| true);
         let service_id = state.rng.random_range(33_000_000..34_000_000);

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
+
+use super::endpoint::Endpoint;
 
 /// Everything the platform can do wrong. The default is a platform that does nothing wrong.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -122,7 +124,29 @@ impl Answer {
     /// The JSON body `{"code":…,"msg":…}` with HTTP status 200.
     #[must_use]
     pub fn code(code: i64, msg: &str) -> Self {
-        Self::status(200).body(serde_json::json!({ "code": code, "msg": msg }).to_string())
+        Self::status(200).body(json!({ "code": code, "msg": msg }).to_string())
+    }
+
+    /// A page for people where JSON belongs, as captive portals and proxies have them.
+    #[must_use]
+    pub fn html(http_status: u16) -> Self {
+        let page = "<!DOCTYPE html><html><head><title>Sign in</title></head><body>Welcome</body></html>";
+        Self::status(http_status).header("content-type", "text/html; charset=utf-8").body(page)
+    }
+
+    /// Code 99991400 with this HTTP status (429, of a few calls 400) and the seconds until calls are taken again.
+    #[must_use]
+    pub fn rate_limited(http_status: u16, reset_s: u64) -> Self {
+        let limited = Self::code(99_991_400, "request trigger frequency limit");
+        let limited = limited.header("x-ogw-ratelimit-limit", "50");
+        Self { status: http_status, ..limited.header("x-ogw-ratelimit-reset", reset_s.to_string()) }
+    }
+
+    /// Code 99991672: the app lacks all of these scopes, of which one would do.
+    #[must_use]
+    pub fn missing_scope(scopes: &[&str]) -> Self {
+        let (msg, error) = missing_scope(scopes);
+        Self::status(400).body(json!({ "code": 99_991_672, "msg": msg, "error": error }).to_string())
     }
 
     /// A redirect (302).
@@ -266,26 +290,9 @@ impl RestFault {
     }
 }
 
-/// A call of the open platform.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Endpoint {
-    /// `POST /auth/v3/app_access_token/internal`
-    AppToken,
-    /// `GET /bot/v3/info`
-    BotInfo,
-    /// `GET /im/v1/messages/:id`
-    GetMessage,
-    /// `GET /im/v1/messages/:id/reactions`
-    ListReactions,
-    /// `POST /im/v1/messages/:id/reactions`
-    React,
-    /// `POST /im/v1/messages/:id/reply`
-    Reply,
-    /// `POST /im/v1/messages`
-    Send,
-    /// `POST /auth/v3/tenant_access_token/internal`
-    TenantToken,
-    /// `DELETE /im/v1/messages/:id/reactions/:reaction_id`
-    Unreact,
+/// `msg` and `error` of code 99991672.
+pub(super) fn missing_scope(scopes: &[&str]) -> (String, Value) {
+    let msg = format!("Access denied. One of the following scopes is required: [{}]", scopes.join(", "));
+    let violation = |scope: &&str| json!({ "type": "action_scope_required", "subject": scope });
+    (msg, json!({ "permission_violations": scopes.iter().map(violation).collect::<Vec<_>>() }))
 }

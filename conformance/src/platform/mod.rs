@@ -8,10 +8,15 @@
 //!    │ GET  /ws/v2?… (upgrade)             ──► upgrade ──► socket ◄── delivery ◄───┤ or POST /_platform/…
 //!    │ ping, acknowledgement    ◄────────────────────────► ├─ frame   push ────────┤
 //!    │                                                     └─ ack     the echo     │
-//!    │ …    /open-apis/…                   ──► rest ──► token, chat, reaction      │
-//!    ▼                                          state, faults: what is known, what goes wrong
+//!    │ …    /open-apis/…                   ──► rest ──► token, info, messages,     │
+//!    ▼                                               changes, reaction, card        │
+//!                                               state, chat: what is known          │
+//!                                               faults, clock: what goes wrong      │
 //!                                               record: what happened ────────────► records, wait_for, subscribe
 //! ```
+//!
+//! What is pushed is made by push and its builders (chat_message, events) and composed into frames; content, callback and
+//! ack judge what clients write.
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -31,16 +36,28 @@
 
 mod ack;
 mod base64_bytes;
+mod callback;
+mod card;
+mod changes;
 mod chat;
+mod chat_message;
+mod clock;
 mod compose;
 mod config;
+mod content;
 mod control;
 mod delivery;
 mod discovery;
+mod endpoint;
+mod events;
 mod faults;
 mod frame;
+mod info;
+mod kind;
+mod messages;
 mod push;
 mod reaction;
+mod recent;
 mod record;
 mod reply;
 mod rest;
@@ -61,13 +78,14 @@ use tokio::time::timeout;
 use self::socket::{Command, Fate};
 use self::state::{App, Shared};
 
-pub use self::config::{AppSpec, ClientConfig, PlatformConfig};
-pub use self::faults::{
-    Answer, DiscoveryFault, Endpoint, Faults, HttpFault, Pong, RestFault, Switch, UpgradeFault, UrlFault,
-};
+pub use self::chat_message::Mention;
+pub use self::config::{AppSpec, AppState, ClientConfig, Options, PlatformConfig};
+pub use self::endpoint::Endpoint;
+pub use self::faults::{Answer, DiscoveryFault, Faults, HttpFault, Pong, RestFault, Switch, UpgradeFault, UrlFault};
 pub use self::frame::{CONTROL, DATA, Frame, Header};
+pub use self::kind::{AckFault, ClosedBy, Kind};
 pub use self::push::Push;
-pub use self::record::{AckFault, ClosedBy, ConnectionId, Kind, PushId, Record, Subscription};
+pub use self::record::{ConnectionId, PushId, Record, Subscription};
 
 /// A running platform. Dropping it ends everything it started; [`Platform::stop`] also waits for that.
 #[derive(Debug)]
@@ -175,7 +193,40 @@ impl Platform {
 
     /// Makes all tokens of the app invalid; the number of those that were still valid.
     pub fn revoke_tokens(&self, app_id: &str) -> usize {
-        self.shared.revoke_tokens(app_id)
+        self.shared.revoke_tokens(app_id, 0)
+    }
+
+    /// Makes the tokens the app has now invalid after this many more calls, which the client meets in the middle of a
+    /// burst; their number. Newer tokens stay valid.
+    pub fn revoke_tokens_after(&self, app_id: &str, calls: u32) -> usize {
+        self.shared.revoke_tokens(app_id, calls)
+    }
+
+    /// How often the app has asked for a token, with or without success.
+    #[must_use]
+    pub fn token_requests(&self, app_id: &str) -> u64 {
+        self.shared.state().apps.get(app_id).map_or(0, |app| app.tokens.requests)
+    }
+
+    /// Puts the platform's clock forward; how far it is ahead now. What is due by then happens at once: redeliveries and
+    /// copies, the ends of tokens, `uuid`s, URLs and card tokens. Dates stay, and so do deadlines of clients, such as the
+    /// 3 s for an acknowledgement: they live in real time. On tokio's paused clock, `tokio::time::advance` moves all.
+    pub fn advance(&self, by: Duration) -> Duration {
+        self.shared.advance(by)
+    }
+
+    /// Changes the options: `platform.options(|options| options.echo_reactions = true)`.
+    pub fn options<T>(&self, change: impl FnOnce(&mut Options) -> T) -> T {
+        change(&mut self.shared.state().options)
+    }
+
+    /// Sets what chat info says of a chat: merged into what is known (RFC 7396).
+    ///
+    /// # Errors
+    /// The app is not registered.
+    pub fn describe_chat(&self, app_id: &str, chat_id: &str, info: &serde_json::Value) -> Result<(), UnknownApp> {
+        self.shared.state().app_mut(app_id)?.chat.describe(chat_id, info);
+        Ok(())
     }
 
     /// Sets what clients are told from now on, at discovery and in pongs.
@@ -281,8 +332,9 @@ impl Shared {
         self.each_connection(app_id, |handle| handle.command(command.clone()))
     }
 
-    fn revoke_tokens(&self, app_id: &str) -> usize {
-        self.state().apps.get_mut(app_id).map_or(0, |app| app.tokens.revoke())
+    fn revoke_tokens(&self, app_id: &str, after_calls: u32) -> usize {
+        let now = self.clock.now();
+        self.state().apps.get_mut(app_id).map_or(0, |app| app.tokens.revoke(after_calls, now))
     }
 }
 

@@ -1,9 +1,14 @@
 //! What the platform sends to its clients: events and callbacks, whole or in parts.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// An event or callback to be delivered, and how. Built from [`Push::message`], [`Push::event`] or [`Push::raw`].
+use super::chat_message::ChatMessage;
+
+/// An event or callback to be delivered, and how. Built from [`Push::text`], [`Push::event`], [`Push::raw`]
+/// and what is built upon them.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Push {
@@ -25,6 +30,12 @@ pub struct Push {
     pub(super) part_order: Option<Vec<usize>>,
     #[serde(default = "one")]
     pub(super) times: usize,
+    /// Seconds after which more copies follow.
+    #[serde(default)]
+    pub(super) again_after_s: Vec<f64>,
+    /// In the envelope of version 1.
+    #[serde(default)]
+    pub(super) v1: bool,
     /// Replaces or adds headers; with a position only in that frame.
     #[serde(default)]
     pub(super) headers: Vec<HeaderChange>,
@@ -41,12 +52,7 @@ pub struct Push {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum Payload {
-    Message {
-        chat_id: String,
-        chat_type: String,
-        sender_open_id: String,
-        text: String,
-    },
+    Message(Box<ChatMessage>),
     Event {
         event_type: String,
         event: Value,
@@ -77,12 +83,7 @@ impl Push {
         sender_open_id: impl Into<String>,
         text: impl Into<String>,
     ) -> Self {
-        Self::new(Payload::Message {
-            chat_id: chat_id.into(),
-            chat_type: chat_type.into(),
-            sender_open_id: sender_open_id.into(),
-            text: text.into(),
-        })
+        Self::text(chat_id, sender_open_id, text).chat_type(chat_type)
     }
 
     /// Any other event or callback in the envelope of version 2.
@@ -95,7 +96,7 @@ impl Push {
         Self::new(Payload::Raw(payload.into()))
     }
 
-    fn new(payload: Payload) -> Self {
+    pub(super) fn new(payload: Payload) -> Self {
         Self {
             payload,
             app_id: None,
@@ -106,6 +107,8 @@ impl Push {
             split_at: None,
             part_order: None,
             times: 1,
+            again_after_s: Vec::new(),
+            v1: false,
             headers: Vec::new(),
             payload_encoding: None,
             payload_type: None,
@@ -167,6 +170,21 @@ impl Push {
     #[must_use]
     pub fn times(mut self, times: usize) -> Self {
         self.times = times;
+        self
+    }
+
+    /// Delivers it once more after this time on the platform's clock, acknowledged or not, with the same payload and new
+    /// frames: `again_after(20 min)`, `again_after(7 h)`.
+    #[must_use]
+    pub fn again_after(mut self, wait: Duration) -> Self {
+        self.again_after_s.push(wait.as_secs_f64());
+        self
+    }
+
+    /// In the envelope of version 1. A message becomes the event `message` of old apps.
+    #[must_use]
+    pub fn v1(mut self) -> Self {
+        self.v1 = true;
         self
     }
 

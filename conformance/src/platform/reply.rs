@@ -58,9 +58,12 @@ pub(super) fn json(status: u16, body: &Value) -> Outcome {
 }
 
 /// The answer to a call that is refused.
-pub(super) fn error(status: u16, code: i64, msg: &str) -> Outcome {
+///
+/// `error` is an object, with details or empty; it gets the log id.
+pub(super) fn error(status: u16, code: i64, msg: &str, mut error: Value) -> Outcome {
     let log_id = log_id();
-    let body = json!({ "code": code, "msg": msg, "error": { "log_id": log_id } });
+    error["log_id"] = json!(log_id);
+    let body = json!({ "code": code, "msg": msg, "error": error });
     Outcome::Reply(response(status, body.to_string(), [("x-tt-logid", log_id.as_str())]))
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
+use hyper::header::{DATE, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response};
@@ -16,6 +17,7 @@ use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 
+use super::clock::http_date;
 use super::discovery::SOCKET_PATH;
 use super::lock;
 use super::reply::{Outcome, json};
@@ -81,10 +83,10 @@ async fn answer(
     after: &Mutex<Option<After>>,
 ) -> Result<Response<Full<Bytes>>, NoAnswer> {
     match route(shared, request).await {
-        Outcome::Reply(response) => Ok(response),
+        Outcome::Reply(response) => Ok(dated(shared, response)),
         Outcome::Upgrade(response, seat) => {
             *lock(after) = Some(After::WebSocket(seat));
-            Ok(response)
+            Ok(dated(shared, response))
         }
         Outcome::Bytes(bytes) => {
             *lock(after) = Some(After::Bytes(bytes));
@@ -93,6 +95,14 @@ async fn answer(
         Outcome::Hang => pending().await,
         Outcome::Drop => Err(NoAnswer),
     }
+}
+
+/// The time of day, which hyper would else write by its own clock.
+fn dated(shared: &Shared, mut response: Response<Full<Bytes>>) -> Response<Full<Bytes>> {
+    if let Ok(date) = HeaderValue::try_from(http_date(shared.state().wall())) {
+        response.headers_mut().entry(DATE).or_insert(date);
+    }
+    response
 }
 
 async fn route(shared: &Arc<Shared>, request: Request<Incoming>) -> Outcome {

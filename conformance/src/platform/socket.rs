@@ -18,7 +18,8 @@ use tokio_tungstenite::tungstenite::{self, Message};
 use super::discovery::Ticket;
 use super::faults::Pong;
 use super::frame::{CONTROL, DATA, Frame, Received};
-use super::record::{ClosedBy, ConnectionId, Kind};
+use super::kind::{ClosedBy, Kind};
+use super::record::ConnectionId;
 use super::state::Shared;
 
 type Socket = WebSocketStream<TcpStream>;

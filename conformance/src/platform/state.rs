@@ -12,11 +12,14 @@ use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
 use super::chat::Chat;
-use super::config::{AppSpec, ClientConfig, PlatformConfig};
+use super::clock::Clock;
+use super::config::{AppSpec, ClientConfig, Options, PlatformConfig};
 use super::delivery::Deliveries;
 use super::discovery::Ticket;
 use super::faults::Faults;
-use super::record::{ClosedBy, ConnectionId, Kind, Log, PushId};
+use super::kind::{ClosedBy, Kind};
+use super::push::Push;
+use super::record::{ConnectionId, Log, PushId};
 use super::socket;
 use super::token::Tokens;
 use super::{UnknownApp, lock};
@@ -26,6 +29,7 @@ use super::{UnknownApp, lock};
 pub(super) struct Shared {
     pub(super) config: PlatformConfig,
     pub(super) address: SocketAddr,
+    pub(super) clock: Arc<Clock>,
     pub(super) log: Arc<Log>,
     state: Mutex<State>,
     runtime: Handle,
@@ -36,10 +40,14 @@ pub(super) struct Shared {
 pub(super) struct State {
     pub(super) apps: BTreeMap<String, App>,
     pub(super) client_config: ClientConfig,
+    pub(super) clock: Arc<Clock>,
     pub(super) deliveries: Deliveries,
+    /// Events that a call brings about, to be delivered when it has been dealt with.
+    pub(super) echoes: Vec<Push>,
     pub(super) faults: Faults,
     /// The app that is meant where none is named.
     pub(super) first_app: Option<String>,
+    pub(super) options: Options,
     pub(super) rng: StdRng,
     pub(super) tickets: HashMap<String, Ticket>,
     last_connection: u64,
@@ -59,9 +67,13 @@ pub(super) struct App {
 
 impl Shared {
     pub(super) fn new(config: PlatformConfig, address: SocketAddr) -> Arc<Self> {
+        let clock = Arc::new(Clock::default());
         let state = State {
             apps: BTreeMap::new(),
             client_config: config.client_config.clone(),
+            clock: Arc::clone(&clock),
+            echoes: Vec::new(),
+            options: config.options.clone(),
             deliveries: Deliveries::default(),
             faults: Faults::default(),
             first_app: None,
@@ -70,10 +82,11 @@ impl Shared {
             last_connection: 0,
             last_push: 0,
         };
-        let log = Arc::new(Log::new(config.max_records));
+        let log = Arc::new(Log::new(config.max_records, Arc::clone(&clock)));
         Arc::new(Self {
             config,
             address,
+            clock,
             log,
             state: Mutex::new(state),
             runtime: Handle::current(),

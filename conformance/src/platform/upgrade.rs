@@ -7,12 +7,11 @@ use base64::engine::general_purpose::STANDARD;
 use hyper::HeaderMap;
 use hyper::header::{CONNECTION, HeaderName, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
 use hyper::http::request::Parts;
-use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::discovery::Ticket;
 use super::faults::{Answer, HttpFault, UpgradeFault, fire};
-use super::record::Kind;
+use super::kind::Kind;
 use super::reply::{Outcome, response};
 use super::socket::Seat;
 use super::state::Shared;
@@ -59,7 +58,7 @@ impl Shared {
         let (_, key) =
             form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "ticket").ok_or("no ticket")?;
         let ticket = self.state().tickets.remove(key.as_ref()).ok_or("ticket unknown or used")?;
-        if ticket.expires <= Instant::now() {
+        if ticket.expires <= self.clock.now() {
             return Err("ticket expired");
         }
         if head.uri.path_and_query().is_none_or(|target| target.as_str() != ticket.target) {

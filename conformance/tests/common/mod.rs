@@ -1,5 +1,7 @@
 //! A client for the tests: it behaves, unless the test makes it misbehave.
 
+pub(crate) mod calls;
+
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -49,6 +51,11 @@ pub(crate) async fn wait(platform: &Platform, mut fits: impl FnMut(&Kind) -> boo
 
 pub(crate) fn count(platform: &Platform, fits: impl Fn(&Kind) -> bool) -> usize {
     platform.records().iter().filter(|record| fits(&record.kind)).count()
+}
+
+/// The client has done its part.
+pub(crate) fn settled(kind: &Kind) -> bool {
+    matches!(kind, Kind::Acked { settled: true, .. })
 }
 
 /// The fields that deviate in the first acknowledgement.
