@@ -42,7 +42,7 @@ impl Platform {
         // Bots are let through here, so that their events can be looked at, too.
         let gate = GateRules { allowed_users: &["*"], allow_bots: true, ..GateRules::default() };
         let own_open_id = OwnOpenId::Given("ou_me");
-        let mut world = World::with(Config { gate, own_open_id, ..config() }, Storage::growable()).open();
+        let mut world = World::with(Config { gate, own_open_id, ..support::config() }, Storage::growable()).open();
         world.script.app = App::Hold;
         Self { world, sent: 0 }
     }

@@ -1,6 +1,8 @@
 //! An event that owns its text, so that it can leave the bot.
 
 use larkwire_core as core;
+use larkwire_core::content::{Form, ResourceKind};
+use larkwire_core::wire::writer::TooSmall;
 use larkwire_core::{DeliveryId, Layout, ResponseId, Short};
 
 /// A delivered event. Its fields are read through [`view`](Self::view); the shortcuts here cover the usual ones.
@@ -10,16 +12,24 @@ pub struct Event {
     json: Box<str>,
     layout: Layout,
     trace_id: Short<48>,
+    own_open_id: Option<Box<str>>,
 }
 
 impl Event {
     pub(crate) fn copy(event: &core::Event<'_>) -> Self {
-        Self { id: event.id(), json: event.json().into(), layout: event.layout().clone(), trace_id: event.trace_id() }
+        Self {
+            id: event.id(),
+            json: event.json().into(),
+            layout: event.layout().clone(),
+            trace_id: event.trace_id(),
+            own_open_id: event.own_open_id().map(Into::into),
+        }
     }
 
     /// All fields, borrowed.
     pub fn view(&self) -> core::Event<'_> {
-        core::Event::view(self.id, &self.json, &self.layout, self.trace_id.as_str())
+        let own = self.own_open_id.as_deref().unwrap_or_default();
+        core::Event::view(self.id, &self.json, &self.layout, self.trace_id.as_str()).with_own_open_id(own)
     }
 
     /// The whole envelope as JSON text, as received.
@@ -62,13 +72,60 @@ impl Event {
         self.view().message()?.content().map(|text| text.to_string())
     }
 
-    /// The text of a text message: what `content` holds under `text`.
+    /// What was said to the bot, as readable text, without the bot's own mention; posts, cards and all other kinds have
+    /// one, too. `None` for events that are no messages.
     pub fn text(&self) -> Option<String> {
+        self.read_text(Form::Body)
+    }
+
+    /// As [`text`](Self::text), with every mention in it.
+    pub fn full_text(&self) -> Option<String> {
+        self.read_text(Form::Full)
+    }
+
+    fn read_text(&self, form: Form) -> Option<String> {
         let view = self.view();
         let message = view.message()?;
-        let mut out = vec![0; message.content()?.raw().len().saturating_mul(2)];
-        message.text(&mut out).ok()?.map(str::to_owned)
+        let mut out = Vec::new();
+        loop {
+            match message.text(form, &mut out) {
+                Ok(text) => return Some(text.to_owned()),
+                Err(TooSmall { needed }) => out.resize(needed, 0),
+            }
+        }
     }
+
+    /// Images, files and other media of the message, to be downloaded with its id.
+    pub fn resources(&self) -> Vec<Media> {
+        let view = self.view();
+        let Some(message) = view.message() else { return Vec::new() };
+        let mut scratch = vec![0; message.content().map_or(0, |content| content.unescaped_len())];
+        let Ok(content) = message.read_content(&mut scratch) else { return Vec::new() };
+        let media = content.resources().map(|resource| Media {
+            kind: resource.kind,
+            key: resource.key.to_string(),
+            file_name: resource.file_name.map(|name| name.to_string()),
+            duration_ms: resource.duration_ms,
+            cover_image_key: resource.cover_image_key.map(|key| key.to_string()),
+        });
+        media.collect()
+    }
+}
+
+/// One image, file or other medium of a message.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Media {
+    /// What it is.
+    pub kind: ResourceKind,
+    /// `img_…` or `file_…`.
+    pub key: String,
+    /// The name it was sent under.
+    pub file_name: Option<String>,
+    /// How long it plays, in milliseconds.
+    pub duration_ms: Option<u64>,
+    /// A video's still image.
+    pub cover_image_key: Option<String>,
 }
 
 impl std::fmt::Debug for Event {

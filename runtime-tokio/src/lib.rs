@@ -16,7 +16,7 @@ mod report;
 mod settings;
 
 pub use client::{CallAnswer, CallResult, Client, Submitted};
-pub use event::Event;
+pub use event::{Event, Media};
 pub use inbox::{Events, Inbox, Offer};
 pub use larkwire_core as core;
 pub use larkwire_core::fault::CallError;

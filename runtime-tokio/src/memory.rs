@@ -35,12 +35,12 @@ impl SeenFile {
         options.read(true).write(true).create(true).truncate(false);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(path).map_err(|error| wrong(&error))?;
+        let file = options.open(path).map_err(|error| wrong(&error))?;
         if file.try_lock().is_err() {
             return Err(wrong(&"another process uses it: does this bot run twice?"));
         }
         let mut bytes = Vec::new();
-        file.by_ref().take(ABSURD).read_to_end(&mut bytes).map_err(|error| wrong(&error))?;
+        (&file).take(ABSURD).read_to_end(&mut bytes).map_err(|error| wrong(&error))?;
         if !bytes.is_empty() {
             let restored = bot.restore_seen(now, &bytes).map_err(|error| wrong(&error))?;
             tracing::info!(restored, "ids of delivered events are remembered from {}", path.display());

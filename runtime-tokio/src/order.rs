@@ -50,7 +50,7 @@ impl Client {
         let mut chats: HashMap<String, VecDeque<Event>> = HashMap::new();
         let mut tasks = HashMap::new();
         let (mut waiting, mut open) = (0_usize, true);
-        let mut start = |running: &mut JoinSet<()>, tasks: &mut HashMap<_, _>, event: Event, chat: Option<String>| {
+        let start = |running: &mut JoinSet<()>, tasks: &mut HashMap<_, _>, event: Event, chat: Option<String>| {
             let response = event.response_id();
             let client = self.clone();
             // What a handler does before its future is made may panic too.

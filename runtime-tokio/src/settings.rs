@@ -301,3 +301,24 @@ impl fmt::Display for SettingsError {
 }
 
 impl std::error::Error for SettingsError {}
+
+#[cfg(feature = "config")]
+impl From<&crate::config::BotConfig> for Settings {
+    /// Everything of a configuration file that concerns the long connection and calls.
+    fn from(bot: &crate::config::BotConfig) -> Self {
+        let mut settings = Self::new(&bot.app_id, bot.app_secret.expose())
+            .domain(bot.effective_domain())
+            .mention_only(bot.mention_only)
+            .respond_to_mention_all(bot.respond_to_mention_all)
+            .allow_bots(bot.allow_bots)
+            .stale_after_ms(bot.stale_after_secs.unwrap_or_default().saturating_mul(1000))
+            .dedup_window_ms(bot.dedup_window_secs.saturating_mul(1000))
+            .ack_reactions(bot.ack_reactions)
+            .split_text_at(bot.split_text_at);
+        settings.allowed_users.clone_from(&bot.allowed_users);
+        settings.max_attempts = bot.max_attempts;
+        settings.dedup_file.clone_from(&bot.dedup_file);
+        settings.chat_locales = bot.chat_locales.iter().map(|(chat, locale)| (chat.clone(), *locale)).collect();
+        settings
+    }
+}

@@ -18,7 +18,9 @@ pub(crate) fn is_all(message: &Message<'_>) -> bool {
         return true;
     }
     let Some(content) = message.content() else { return false };
-    let mut scan = Scan::new(content.chars(), &["text", "user_id"]);
+    let mut chars = content.chars();
+    let mut next = || chars.next();
+    let mut scan = Scan::new(&mut next, &["text", "user_id"]);
     // How much of ALL the last characters of a text were, and the id of an `at` node so far.
     let (mut matched, mut id) = (0_usize, Short::<8>::EMPTY);
     while let Some(token) = scan.next() {

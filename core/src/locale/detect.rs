@@ -115,7 +115,7 @@ enum Url {
 impl Url {
     /// Whether `ch` lies inside a URL, behind its `://`.
     ///
-    /// A URL ends at a blank, a quotation mark or bracket that closes, and at East Asian punctuation. A letter of
+    /// A URL ends at a blank, a quotation mark, a bracket that closes one, and at punctuation that is not ASCII. A letter of
     /// Chinese or Japanese belongs to it behind a separator (`/wiki/漢字`) and ends it right behind a letter or digit
     /// (`/report.pdf帮我看看`): there people leave out the blank.
     fn holds(&mut self, ch: char) -> bool {
@@ -140,17 +140,15 @@ impl Url {
 }
 
 fn ends_url(ch: char) -> bool {
-    ch.is_whitespace()
-        || ch.is_control()
-        || matches!(
-            ch,
-            '"' | '<' | '>' | ')'
-                | '\u{2018}'..='\u{201f}'
-                | '\u{2026}'
-                | '\u{3000}'..='\u{3004}'
-                | '\u{3008}'..='\u{303f}'
-                | '\u{ff00}'..='\u{ff65}'
-        )
+    matches!(
+        ch,
+        '\0'..=' ' | '"' | '<' | '>' | ')'
+            | '\u{7f}'..='\u{a0}'
+            | '\u{2000}'..='\u{206f}'
+            | '\u{3000}'..='\u{3004}'
+            | '\u{3008}'..='\u{303f}'
+            | '\u{ff00}'..='\u{ff65}'
+    )
 }
 
 #[cfg(test)]

@@ -19,14 +19,17 @@ const TEXT_KEYS: &[&str] = &["content", "summary", "text", "title", "topic"];
 ///
 /// Both texts are read once, to their ends at most; nothing is stored. What is malformed counts up to there.
 pub fn locale_of(
-    event_body: impl Iterator<Item = char>,
+    mut event_body: impl Iterator<Item = char>,
     message_type: &(impl PartialEq<str> + ?Sized),
-    content: impl Iterator<Item = char>,
+    mut content: impl Iterator<Item = char>,
 ) -> (Locale, bool) {
-    if let Some(named) = named(event_body) {
-        return (named, false);
+    match named(&mut || event_body.next()) {
+        Some(named) => (named, false),
+        None => written(*message_type == *"post", &mut || content.next()),
     }
-    let is_post = *message_type == *"post";
+}
+
+fn written(is_post: bool, content: &mut dyn FnMut() -> Option<char>) -> (Locale, bool) {
     let mut scan = Scan::new(content, TEXT_KEYS);
     let mut text = Detector::new();
     while let Some(token) = scan.next() {
@@ -36,7 +39,7 @@ pub fn locale_of(
             Token::End => text.push('\n'),
             // The value of a key of the outermost object.
             Token::Object if is_post && scan.depth() == 2 => {
-                if let Some(locale) = Locale::from_tag(scan.key().chars()) {
+                if let Some(locale) = Locale::from_tag(scan.key().iter().copied().map(char::from)) {
                     return (locale, false);
                 }
             }
@@ -46,7 +49,7 @@ pub fn locale_of(
     (text.locale(), text.is_ambiguous())
 }
 
-fn named(event_body: impl Iterator<Item = char>) -> Option<Locale> {
+fn named(event_body: &mut dyn FnMut() -> Option<char>) -> Option<Locale> {
     let mut scan = Scan::new(event_body, LOCALE_KEYS);
     let mut tag = Tag::default();
     while let Some(token) = scan.next() {

@@ -77,7 +77,7 @@ impl Tag {
             return;
         }
         self.seen = self.seen.saturating_add(1);
-        if self.len == 0 && ch.is_whitespace() {
+        if self.len == 0 && ch <= ' ' {
             return;
         }
         if let Some(place) = self.lowered.get_mut(usize::from(self.len)) {

@@ -22,8 +22,9 @@ pub(crate) enum Token {
 
 /// Walks a JSON text and gives its keys and the characters of its string values, escapes resolved. A lone surrogate
 /// reads as U+FFFD.
-pub(crate) struct Scan<I> {
-    chars: I,
+pub(crate) struct Scan<'a> {
+    /// An iterator's `next`. As a type parameter it would be two copies of all this on a board.
+    chars: &'a mut dyn FnMut() -> Option<char>,
     depth: u8,
     /// What stood behind a first half of a surrogate pair and is not its second half.
     held: Option<Unit>,
@@ -66,9 +67,9 @@ enum Unit {
     Escape(u16),
 }
 
-impl<I: Iterator<Item = char>> Scan<I> {
+impl<'a> Scan<'a> {
     /// A scan at the start of a document; [`owner`](Self::owner) tells the `known` keys, at most 255, from each other.
-    pub(crate) fn new(chars: I, known: &'static [&'static str]) -> Self {
+    pub(crate) fn new(chars: &'a mut dyn FnMut() -> Option<char>, known: &'static [&'static str]) -> Self {
         Self {
             chars,
             depth: 0,
@@ -88,9 +89,8 @@ impl<I: Iterator<Item = char>> Scan<I> {
     }
 
     /// The key read last, if its object has not ended. Empty for one that is not ASCII or longer than 24 bytes.
-    pub(crate) fn key(&self) -> &str {
-        let key = self.key.get(..usize::from(self.key_len)).unwrap_or_default();
-        core::str::from_utf8(key).unwrap_or_default()
+    pub(crate) fn key(&self) -> &[u8] {
+        self.key.get(..usize::from(self.key_len)).unwrap_or_default()
     }
 
     /// The known key that a string value here belongs to; an array's elements belong to the array's key. Empty where
@@ -110,20 +110,16 @@ impl<I: Iterator<Item = char>> Scan<I> {
 
     fn advance(&mut self) -> Option<Token> {
         loop {
-            match self.state {
-                State::Done => return None,
-                State::Text => {
-                    return Some(self.text_char()?.map_or_else(
-                        || {
-                            self.state = State::More;
-                            Token::End
-                        },
-                        Token::Char,
-                    ));
+            if self.state == State::Text {
+                let ch = self.text_char()?;
+                if ch.is_none() {
+                    self.state = State::More;
                 }
-                _ => {}
+                return Some(ch.map_or(Token::End, Token::Char));
+            } else if self.state == State::Done {
+                return None;
             }
-            let ch = self.chars.next()?;
+            let ch = (self.chars)()?;
             if matches!(ch, ' ' | '\t' | '\n' | '\r') {
                 if self.state == State::Word {
                     self.state = State::More;
@@ -196,7 +192,7 @@ impl<I: Iterator<Item = char>> Scan<I> {
                 self.key_len = u8::MAX;
             }
         }
-        let id = self.known.iter().position(|&known| known == self.key());
+        let id = self.known.iter().position(|known| known.as_bytes() == self.key());
         let innermost = usize::from(self.depth).checked_sub(1)?;
         *self.owners.get_mut(innermost)? = id.and_then(|id| u8::try_from(id).ok()).unwrap_or(u8::MAX);
         Some(())
@@ -214,7 +210,10 @@ impl<I: Iterator<Item = char>> Scan<I> {
             Unit::Escape(high @ 0xd800..0xdc00) => {
                 let next = self.unit()?;
                 let pair = match next {
-                    Unit::Escape(low) => char::decode_utf16([high, low]).next().and_then(Result::ok),
+                    Unit::Escape(low @ 0xdc00..0xe000) => {
+                        let above_basic_plane = u32::from(high & 0x3ff) << 10 | u32::from(low & 0x3ff);
+                        char::from_u32(above_basic_plane.saturating_add(0x1_0000))
+                    }
                     _ => None,
                 };
                 if pair.is_none() {
@@ -227,9 +226,9 @@ impl<I: Iterator<Item = char>> Scan<I> {
     }
 
     fn unit(&mut self) -> Option<Unit> {
-        Some(match self.chars.next()? {
+        Some(match (self.chars)()? {
             '"' => Unit::End,
-            '\\' => match self.chars.next()? {
+            '\\' => match (self.chars)()? {
                 ch @ ('"' | '\\' | '/') => Unit::Char(ch),
                 'b' => Unit::Char('\u{8}'),
                 'f' => Unit::Char('\u{c}'),
@@ -239,7 +238,7 @@ impl<I: Iterator<Item = char>> Scan<I> {
                 'u' => {
                     let mut code = 0_u16;
                     for _ in 0..4 {
-                        let digit = self.chars.next()?.to_digit(16)?;
+                        let digit = (self.chars)()?.to_digit(16)?;
                         code = code << 4 | u16::try_from(digit).ok()?;
                     }
                     Unit::Escape(code)
@@ -267,7 +266,9 @@ mod tests {
 
     /// The known key (or none) and the text of every string value.
     fn scanned(text: &str) -> Vec<(&'static str, String)> {
-        let mut scan = Scan::new(text.chars(), KEYS);
+        let mut chars = text.chars();
+        let mut next = || chars.next();
+        let mut scan = Scan::new(&mut next, KEYS);
         let (mut found, mut value) = (Vec::new(), String::new());
         while let Some(token) = scan.next() {
             match token {

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use larkwire_core::wire::url::Url;
-use larkwire_core::{Config, Domain};
+use larkwire_core::{AckReactions, Config, Domain, Locale};
 
 use super::credentials::{self, Secrets, Surroundings, variable_part};
 use super::secret::Secret;
 use super::table::{Blank, Table};
 use super::text::Source;
 use super::users::{self, is_invisible, show};
-use super::{BotConfig, Locale, Reactions, ReceiveMode};
+use super::{BotConfig, ReceiveMode};
 
 /// A bot and what was found out on the way.
 pub(super) struct Checked {
@@ -194,21 +194,21 @@ fn locale(text: &str) -> Option<Locale> {
 
 const LOCALES: [&str; 4] = ["en", "ja", "zh-CN", "zh-TW"];
 
-fn reactions(table: &mut Table<'_>) -> Reactions {
+fn reactions(table: &mut Table<'_>) -> AckReactions {
     const KEY: &str = "ack_reactions";
     if table.is_flag(KEY) {
-        return if table.flag(KEY) == Some(false) { Reactions::Off } else { Reactions::Auto };
+        return if table.flag(KEY) == Some(false) { AckReactions::Off } else { AckReactions::Auto };
     }
     match table.text(KEY) {
-        None | Some("auto") => Reactions::Auto,
-        Some("off") => Reactions::Off,
+        None | Some("auto") => AckReactions::Auto,
+        Some("off") => AckReactions::Off,
         Some(text) => locale(text).map_or_else(
             || {
                 let words: Vec<_> = ["auto", "off"].into_iter().chain(LOCALES).collect();
                 table.unknown_word(KEY, text, &words);
-                Reactions::Auto
+                AckReactions::Auto
             },
-            Reactions::Locale,
+            AckReactions::Fixed,
         ),
     }
 }

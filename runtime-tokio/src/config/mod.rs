@@ -24,6 +24,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use larkwire_core::{AckReactions, Locale};
 use toml::de::DeTable;
 
 pub use secret::Secret;
@@ -75,7 +76,7 @@ pub struct BotConfig {
     /// Where delivered events are remembered across restarts; a relative path starts at the configuration file's folder.
     pub dedup_file: Option<PathBuf>,
     /// The reaction that says "seen".
-    pub ack_reactions: Reactions,
+    pub ack_reactions: AckReactions,
     /// The language of reactions in single chats, by `chat_id`.
     pub chat_locales: BTreeMap<String, Locale>,
     /// The path the webhook answers at; begins with `/`.
@@ -102,43 +103,6 @@ pub enum ReceiveMode {
     /// Over the long connection.
     #[default]
     Websocket,
-}
-
-/// Which reactions say "seen" (protocol section 14).
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum Reactions {
-    /// In the language of the message.
-    #[default]
-    Auto,
-    /// In this language, always.
-    Locale(Locale),
-    /// None.
-    Off,
-}
-
-/// The languages that have reactions of their own (protocol section 14.2).
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Locale {
-    /// English, `en`.
-    En,
-    /// Japanese, `ja`.
-    Ja,
-    /// Chinese in simplified characters, `zh-CN`.
-    ZhCn,
-    /// Chinese in traditional characters, `zh-TW`.
-    ZhTw,
-}
-
-impl Locale {
-    /// The tag as the file spells it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::En => "en",
-            Self::Ja => "ja",
-            Self::ZhCn => "zh-CN",
-            Self::ZhTw => "zh-TW",
-        }
-    }
 }
 
 /// What a file holds.

@@ -1,6 +1,7 @@
 //! Which tables are bots.
 
-use larkwire_tokio::config::{Reactions, ReceiveMode};
+use larkwire_tokio::config::ReceiveMode;
+use larkwire_tokio::core::AckReactions;
 
 use super::*;
 
@@ -61,7 +62,7 @@ fn everything_has_the_documented_default() {
     assert_eq!((bot.receive_mode, bot.port, bot.webhook_path.as_str()), (ReceiveMode::Websocket, None, "/lark"));
     assert_eq!((bot.domain.as_deref(), bot.effective_domain()), (None, "lark"));
     assert_eq!((bot.max_attempts, bot.stale_after_secs, bot.dedup_window_secs), (None, None, 43_200));
-    assert_eq!((bot.dedup_file, bot.ack_reactions, bot.split_text_at), (None, Reactions::Auto, 3500));
+    assert_eq!((bot.dedup_file, bot.ack_reactions, bot.split_text_at), (None, AckReactions::Auto, 3500));
     assert!(bot.chat_locales.is_empty());
     assert_eq!(bot.warnings.len(), 1, "nobody may speak to it: {:?}", bot.warnings);
 }

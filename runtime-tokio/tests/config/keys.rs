@@ -1,6 +1,7 @@
 //! Every key: what it takes, and what is said about what it does not take.
 
-use larkwire_tokio::config::{Locale, Reactions, ReceiveMode};
+use larkwire_tokio::config::ReceiveMode;
+use larkwire_tokio::core::{AckReactions, Locale};
 
 use super::*;
 
@@ -223,14 +224,14 @@ fn two_regions_at_once_are_refused() {
 #[test]
 fn reactions_are_a_language_or_a_switch() {
     for (value, reactions) in [
-        ("true", Reactions::Auto),
-        ("false", Reactions::Off),
-        ("\"auto\"", Reactions::Auto),
-        ("\"off\"", Reactions::Off),
-        ("\"en\"", Reactions::Locale(Locale::En)),
-        ("\"ja\"", Reactions::Locale(Locale::Ja)),
-        ("\"zh-CN\"", Reactions::Locale(Locale::ZhCn)),
-        ("\"zh_tw\"", Reactions::Locale(Locale::ZhTw)),
+        ("true", AckReactions::Auto),
+        ("false", AckReactions::Off),
+        ("\"auto\"", AckReactions::Auto),
+        ("\"off\"", AckReactions::Off),
+        ("\"en\"", AckReactions::Fixed(Locale::En)),
+        ("\"ja\"", AckReactions::Fixed(Locale::Ja)),
+        ("\"zh-CN\"", AckReactions::Fixed(Locale::ZhCn)),
+        ("\"zh_tw\"", AckReactions::Fixed(Locale::ZhTw)),
     ] {
         assert_eq!(good_with(&format!("ack_reactions = {value}")).ack_reactions, reactions);
     }
