@@ -31,6 +31,8 @@ pub enum Notice {
         bytes: usize,
         /// The platform's `trace_id`, to search for in its event log.
         trace_id: Short<48>,
+        /// Whose act the gate stopped, `ou_…`: what to put on the allow-list; empty for other reasons.
+        actor: Short<48>,
     },
     /// The platform was asked who the bot is and did not say. Meanwhile no group message counts as a mention of it.
     IdentityFailed {
@@ -197,12 +199,17 @@ impl<'s> Report<'s> {
     }
 
     pub(crate) fn dropped(&mut self, reason: DropReason, bytes: usize, trace_id: Option<&[u8]>) {
+        self.stopped(reason, bytes, trace_id, Short::EMPTY);
+    }
+
+    /// As [`dropped`](Self::dropped), by the gate.
+    pub(crate) fn stopped(&mut self, reason: DropReason, bytes: usize, trace_id: Option<&[u8]>, actor: Short<48>) {
         let index = DropReason::ALL.iter().position(|known| *known == reason).unwrap_or_default();
         if let Some(counter) = self.stats.dropped.get_mut(index) {
             count(counter);
         }
         let trace_id = trace_id.map(Short::from_bytes).unwrap_or_default();
-        self.notice(Notice::Dropped { reason, bytes, trace_id });
+        self.notice(Notice::Dropped { reason, bytes, trace_id, actor });
     }
 
     fn wrap(&self, index: usize) -> usize {

@@ -148,13 +148,15 @@ impl Client {
     /// One call a piece; the next one is made when the one before was taken, so that they arrive in their order.
     async fn in_pieces<'t>(&self, text: &'t str, call: impl Fn(Chunk<'t>) -> Call<'t>) -> CallResult {
         let mut first = None;
-        for piece in larkwire_core::outgoing::split_markdown(text, self.split_text_at()) {
+        // A piece of white space would be refused, and nobody would miss it.
+        let pieces = larkwire_core::outgoing::split_markdown(text, self.split_text_at());
+        for piece in pieces.filter(|piece| !piece.is_blank()) {
             let answer = self.call(call(piece)).await?;
             first.get_or_insert(answer);
         }
         match first {
             Some(answer) => Ok(answer),
-            // An empty text has no pieces; the core says what is wrong with it.
+            // A blank text has no pieces; the core, or the platform, says what is wrong with it.
             None => self.call(call(Chunk::from(text))).await,
         }
     }

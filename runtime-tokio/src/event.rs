@@ -16,7 +16,8 @@ pub struct Event {
 }
 
 impl Event {
-    pub(crate) fn copy(event: &core::Event<'_>) -> Self {
+    /// Copies an event that is on loan, for an [`Inbox`](crate::Inbox) of one's own.
+    pub fn copy(event: &core::Event<'_>) -> Self {
         Self {
             id: event.id(),
             json: event.json().into(),

@@ -17,9 +17,21 @@ pub(crate) fn log(notice: &Notice) {
         Notice::Dropped { reason: reason @ DropReason::Duplicate, trace_id, .. } => {
             tracing::info!(%trace_id, "event not delivered: {reason}");
         }
-        Notice::Dropped { reason, bytes, trace_id } => {
+        // A busy group would fill the log with what was never meant for the bot.
+        Notice::Dropped { reason: reason @ (DropReason::NoMention | DropReason::SelfSent), trace_id, .. } => {
+            tracing::debug!(%trace_id, "event not delivered: {reason}");
+        }
+        Notice::Dropped { reason: reason @ DropReason::SenderNotAllowed, trace_id, actor, .. } => {
+            tracing::warn!(%trace_id, %actor, "event not delivered: {reason}; to change that, allow this id");
+        }
+        Notice::Dropped { reason, bytes, trace_id, .. } => {
             tracing::warn!(%trace_id, bytes, "event not delivered: {reason}");
         }
+        Notice::IdentityFailed { fault, wait_ms } => {
+            tracing::warn!("the platform does not say who the bot is: {fault}; asked again in {}", seconds(wait_ms));
+        }
+        Notice::IdentityKnown { open_id } => tracing::info!(%open_id, "the bot knows itself"),
+        Notice::ReactionFailed { fault } => tracing::warn!("a reaction did not get through: {fault}"),
         Notice::LinkLost { fault: fault @ LinkFault::DiscoveryCode(_), wait_ms } => {
             tracing::warn!("{fault}; next attempt in {}", seconds(wait_ms));
         }

@@ -157,6 +157,13 @@ impl Settings {
         self
     }
 
+    /// Takes everybody off the list again.
+    #[must_use]
+    pub fn allow_nobody(mut self) -> Self {
+        self.allowed_users.clear();
+        self
+    }
+
     /// In groups, hear only messages that mention the bot.
     #[must_use]
     pub fn mention_only(mut self, mention_only: bool) -> Self {

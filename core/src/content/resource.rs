@@ -21,6 +21,19 @@ pub enum ResourceKind {
     Video,
 }
 
+impl ResourceKind {
+    /// The word of the platform's own channel for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Audio => "audio",
+            Self::File => "file",
+            Self::Image => "image",
+            Self::Sticker => "sticker",
+            Self::Video => "video",
+        }
+    }
+}
+
 /// Something that can be downloaded with the message's id and this key.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]

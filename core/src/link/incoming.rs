@@ -158,8 +158,8 @@ impl Session<'_> {
             Place::Message(range) => message.get(range.clone()).unwrap_or_default(),
         };
         let len = payload.len();
-        let (verdict, callback) = match event::parse(payload) {
-            Err(event::Malformed) => (Err(DropReason::Malformed), false),
+        let (verdict, callback, who) = match event::parse(payload) {
+            Err(event::Malformed) => (Err(DropReason::Malformed), false, Short::EMPTY),
             Ok((json, spans)) => {
                 let key = |kind, text: Option<Str<'_>>| text.and_then(|text| self.id_key(kind, text));
                 let trace_id = labels.trace_id.map(Short::<48>::from_bytes).unwrap_or_default();
@@ -178,11 +178,14 @@ impl Session<'_> {
                 let callback = event.is_callback();
                 let unix = self.wall.map(|(at, UnixMillis(unix))| UnixMillis(unix.saturating_add(now.since(at))));
                 let speaker = chat.map(|chat| (chat, actor.is_some_and(|actor| gate::is_bot(&actor))));
+                let mut who = Short::EMPTY;
                 let verdict = if foreign {
                     Err(DropReason::OtherApp)
                 } else if known {
                     Err(DropReason::Duplicate)
                 } else if let Err(reason) = self.gate.check(now, unix, &event, acted_self, chat) {
+                    let open_id = actor.and_then(|actor| actor.ids.open_id);
+                    who = open_id.map(|id| Short::from_chars(id.chars())).unwrap_or_default();
                     Err(reason)
                 } else if !self.accepting || self.is_room_wanted() {
                     Err(DropReason::InboxFull)
@@ -190,7 +193,7 @@ impl Session<'_> {
                     id.message_key = message_key;
                     Ok((id, spans, speaker))
                 };
-                (verdict, callback)
+                (verdict, callback, who)
             }
         };
         match verdict {
@@ -216,7 +219,7 @@ impl Session<'_> {
                 if let Some(id) = split {
                     self.parts.finish(now, id);
                 }
-                report.dropped(reason, len, labels.trace_id);
+                report.stopped(reason, len, labels.trace_id, who);
                 Reaction::Ack(Answer::to(callback))
             }
         }

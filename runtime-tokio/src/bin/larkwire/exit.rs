@@ -1,7 +1,7 @@
 //! How the command ends: a code that means something, and one sentence for a person.
 
-use larkwire_tokio::End;
-use larkwire_tokio::core::fault::{Fatal, FatalReason};
+use larkwire_tokio::core::fault::{CallFaultKind, Fatal, FatalReason};
+use larkwire_tokio::{CallError, End};
 
 /// An exit code and the sentence that goes with it, empty where there is nothing to say.
 #[derive(Debug)]
@@ -13,8 +13,30 @@ pub(crate) struct Exit {
 impl Exit {
     pub(crate) const OK: Self = Self { code: 0, sentence: String::new() };
 
+    pub(crate) fn is_ok(&self) -> bool {
+        self.code == 0
+    }
+
+    /// A call that came to nothing.
+    pub(crate) fn call(error: &CallError) -> Self {
+        let code = match error {
+            CallError::Failed { fault, .. } => match fault.kind {
+                CallFaultKind::Token => 4,
+                CallFaultKind::Network | CallFaultKind::Answer | CallFaultKind::Busy | CallFaultKind::Rate => 7,
+                CallFaultKind::Permission => 6,
+                _ => 8,
+            },
+            CallError::Misuse(_) => 2,
+        };
+        Self { code, sentence: error.to_string() }
+    }
+
     pub(crate) fn other(sentence: impl Into<String>) -> Self {
         Self { code: 1, sentence: sentence.into() }
+    }
+
+    pub(crate) fn usage(sentence: impl Into<String>) -> Self {
+        Self { code: 2, sentence: sentence.into() }
     }
 
     pub(crate) fn configuration(sentence: impl Into<String>) -> Self {

@@ -1,103 +1,163 @@
-//! Settings from flags, environment and file, in that order.
+//! Bots from flags, environment and file, in that order.
 
 use std::path::{Path, PathBuf};
 
 use larkwire_tokio::Settings;
-use serde::Deserialize;
+use larkwire_tokio::config::{self, BotConfig};
+use larkwire_tokio::core::AckReactions;
 
-use crate::args::Run;
+use crate::args::{Connection, Run};
 use crate::exit::Exit;
 
-/// The file given with `--config`.
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    app_id: Option<String>,
-    #[serde(default, deserialize_with = "secret")]
-    app_secret: Option<String>,
-    app_secret_file: Option<PathBuf>,
-    domain: Option<String>,
-    max_attempts: Option<u32>,
+/// One bot as it was asked for.
+pub(crate) struct Bot {
+    /// NAME of `[lark.NAME]`.
+    pub(crate) name: Option<String>,
+    pub(crate) settings: Settings,
+    /// What the file says of it, where there is a file.
+    pub(crate) config: Option<BotConfig>,
+    /// What a person should know, in words.
+    pub(crate) warnings: Vec<String>,
 }
 
-/// Takes a text, and quotes nothing else: a number here is a secret without its quotes.
-fn secret<'de, D: serde::Deserializer<'de>>(value: D) -> Result<Option<String>, D::Error> {
-    match toml::Value::deserialize(value)? {
-        toml::Value::String(secret) => Ok(Some(secret)),
-        _ => Err(serde::de::Error::custom("app_secret must be a text in quotes")),
+/// The bots that `run` and the environment name; all of a file's, unless one was chosen.
+pub(crate) fn bots(run: &Run, env: impl Fn(&str) -> Option<String>) -> Result<Vec<Bot>, Exit> {
+    let mut bots = connections(&run.connection, env)?;
+    for bot in &mut bots {
+        let mut settings = bot.settings.clone();
+        if !run.allow.is_empty() {
+            settings = run.allow.iter().fold(settings.allow_nobody(), |settings, id| settings.allow(id));
+        }
+        if run.mention_only {
+            settings = settings.mention_only(true);
+        }
+        match (run.reactions, &bot.config) {
+            (Some(reactions), _) => settings = settings.ack_reactions(reactions),
+            (None, None) => settings = settings.ack_reactions(AckReactions::Auto),
+            (None, Some(_)) => {}
+        }
+        if let Some(path) = &run.dedup_file {
+            settings = settings.dedup_file(path);
+        }
+        bot.settings = settings;
     }
-}
-
-/// The settings that `run` and the environment name.
-pub(crate) fn settings(run: &Run, env: impl Fn(&str) -> Option<String>) -> Result<Settings, Exit> {
-    let env = |name: &str| env(name).filter(|value| !value.trim().is_empty());
-    let path = run.config.clone().or_else(|| env("LARKWIRE_CONFIG").map(PathBuf::from));
-    let file = path.as_deref().map(read_file).transpose()?.unwrap_or_default();
-
-    let app_id = run.app_id.clone().or_else(|| env("LARKWIRE_APP_ID")).or(file.app_id).ok_or_else(|| {
-        Exit::configuration("app_id is missing: give --app-id, LARKWIRE_APP_ID, or app_id in the file")
-    })?;
-    let secret = if let Some(path) = &run.app_secret_file {
-        read_secret(path)?
-    } else if let Some(secret) = env("LARKWIRE_APP_SECRET") {
-        secret
-    } else if let Some(path) = env("LARKWIRE_APP_SECRET_FILE") {
-        read_secret(Path::new(&path))?
-    } else if let Some(secret) = file.app_secret {
-        secret
-    } else if let Some(secret_path) = file.app_secret_file {
-        // Beside the file that names it.
-        let base = path.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
-        read_secret(&base.join(secret_path))?
-    } else {
+    if run.dedup_file.is_some() && bots.len() > 1 {
         return Err(Exit::configuration(
-            "the app secret is missing: give LARKWIRE_APP_SECRET, --app-secret-file, or app_secret in the file",
+            "--dedup-file serves one bot: give dedup_file in each table, or choose one --bot",
         ));
-    };
-    let mut settings = Settings::new(app_id, secret);
-    if let Some(domain) = run.domain.clone().or_else(|| env("LARKWIRE_DOMAIN")).or(file.domain) {
-        settings = settings.domain(domain);
     }
-    let attempts = match (run.max_attempts, env("LARKWIRE_MAX_ATTEMPTS")) {
+    Ok(bots)
+}
+
+/// The one bot that a command is for.
+pub(crate) fn one(connection: &Connection, env: impl Fn(&str) -> Option<String>) -> Result<Bot, Exit> {
+    let mut bots = connections(connection, env)?;
+    match (bots.pop(), bots.len()) {
+        (Some(bot), 0) => Ok(bot),
+        (Some(last), _) => {
+            let names: Vec<_> = bots.iter().chain([&last]).filter_map(|bot| bot.name.as_deref()).collect();
+            Err(Exit::configuration(format!(
+                "the file holds several bots: choose one with --bot ({})",
+                names.join(", ")
+            )))
+        }
+        (None, _) => Err(Exit::configuration("the file holds no bot")),
+    }
+}
+
+/// As [`bots`], without what only `run` takes.
+pub(crate) fn connections(flags: &Connection, env: impl Fn(&str) -> Option<String>) -> Result<Vec<Bot>, Exit> {
+    let env = |name: &str| env(name).filter(|value| !value.trim().is_empty());
+    let path = flags.config.clone().or_else(|| env("LARKWIRE_CONFIG").map(PathBuf::from));
+    let mut bots = match &path {
+        Some(path) => from_file(path, flags, &env)?,
+        None => vec![from_flags(flags, &env)?],
+    };
+    let attempts = match (flags.max_attempts, env("LARKWIRE_MAX_ATTEMPTS")) {
         (Some(attempts), _) => Some(attempts),
         (None, Some(text)) => match text.trim().parse() {
             Ok(attempts) if attempts > 0 => Some(attempts),
             _ => return Err(Exit::configuration("LARKWIRE_MAX_ATTEMPTS is not a number from 1")),
         },
-        (None, None) => file.max_attempts,
+        (None, None) => None,
     };
-    match attempts {
-        Some(0) => Err(Exit::configuration("max_attempts must be at least 1")),
-        Some(attempts) => Ok(settings.max_attempts(attempts)),
-        None => Ok(settings),
+    let domain = flags.domain.clone().or_else(|| env("LARKWIRE_DOMAIN"));
+    for bot in &mut bots {
+        let mut settings = bot.settings.clone();
+        if let Some(domain) = &domain {
+            settings = settings.domain(domain);
+        }
+        if let Some(attempts) = attempts {
+            settings = settings.max_attempts(attempts);
+        }
+        bot.settings = settings;
+    }
+    Ok(bots)
+}
+
+fn from_file(path: &Path, flags: &Connection, env: impl Fn(&str) -> Option<String>) -> Result<Vec<Bot>, Exit> {
+    // A flag stands for the variable of its name, and hides the secret that another variable may hold.
+    let secret_file = flags.app_secret_file.as_ref().map(|path| path.to_string_lossy().into_owned());
+    let with_flags = |name: &str| match name {
+        "LARKWIRE_APP_ID" => flags.app_id.clone().or_else(|| env(name)),
+        "LARKWIRE_APP_SECRET_FILE" => secret_file.clone().or_else(|| env(name)),
+        "LARKWIRE_APP_SECRET" if secret_file.is_some() => None,
+        _ => env(name),
+    };
+    let loaded = config::load(path, with_flags).map_err(|error| Exit::configuration(error.to_string()))?;
+    let mut general = loaded.warnings;
+    let mut bots = Vec::new();
+    for bot in loaded.bots {
+        match &flags.bot {
+            Some(wanted) if bot.name.as_deref() != Some(wanted) => continue,
+            None if !bot.enabled => continue,
+            _ => {}
+        }
+        let mut warnings = std::mem::take(&mut general);
+        warnings.extend(bot.warnings.iter().cloned());
+        bots.push(Bot { name: bot.name.clone(), settings: Settings::from(&bot), config: Some(bot), warnings });
+    }
+    match (&flags.bot, bots.is_empty()) {
+        (Some(name), true) => Err(Exit::configuration(format!("{}: there is no [lark.{name}]", path.display()))),
+        (None, true) => Err(Exit::configuration(format!("{}: every bot in it is switched off", path.display()))),
+        (_, false) => Ok(bots),
     }
 }
 
-fn read_file(path: &Path) -> Result<File, Exit> {
-    let text = read(path)?;
-    // The parser's own message quotes the line, and the line may be the secret's.
-    toml::from_str(&text).map_err(|error| {
-        let line = error.span().and_then(|span| text.get(..span.start)).map_or(1, |before| before.split('\n').count());
-        Exit::configuration(format!("{}, line {line}: {}", path.display(), error.message()))
-    })
+fn from_flags(flags: &Connection, env: impl Fn(&str) -> Option<String>) -> Result<Bot, Exit> {
+    if flags.bot.is_some() {
+        return Err(Exit::configuration("--bot chooses from a file: give --config, too"));
+    }
+    let app_id = flags.app_id.clone().or_else(|| env("LARKWIRE_APP_ID")).ok_or_else(|| {
+        Exit::configuration("app_id is missing: give --app-id, LARKWIRE_APP_ID, or app_id in a file with --config")
+    })?;
+    let secret = if let Some(path) = &flags.app_secret_file {
+        read_secret(path)?
+    } else if let Some(secret) = env("LARKWIRE_APP_SECRET") {
+        secret
+    } else if let Some(path) = env("LARKWIRE_APP_SECRET_FILE") {
+        read_secret(Path::new(&path))?
+    } else {
+        return Err(Exit::configuration(
+            "the app secret is missing: give LARKWIRE_APP_SECRET, --app-secret-file, or app_secret in a file with \
+             --config",
+        ));
+    };
+    Ok(Bot { name: None, settings: Settings::new(app_id, secret), config: None, warnings: Vec::new() })
 }
 
 fn read_secret(path: &Path) -> Result<String, Exit> {
-    let secret = read(path)?.trim().to_owned();
-    if secret.is_empty() { Err(Exit::configuration(format!("{} is empty", path.display()))) } else { Ok(secret) }
-}
-
-fn read(path: &Path) -> Result<String, Exit> {
-    std::fs::read_to_string(path).map_err(|error| Exit::configuration(format!("{}: {error}", path.display())))
+    let secret =
+        std::fs::read_to_string(path).map_err(|error| Exit::configuration(format!("{}: {error}", path.display())))?;
+    match secret.trim() {
+        "" => Err(Exit::configuration(format!("{} is empty", path.display()))),
+        secret => Ok(secret.to_owned()),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn run() -> Run {
-        Run { config: None, domain: None, app_id: None, app_secret_file: None, max_attempts: None, no_commands: false }
-    }
 
     fn env<'a>(vars: &'a [(&'a str, &'a str)]) -> impl Fn(&str) -> Option<String> + 'a {
         |name| vars.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
@@ -105,17 +165,16 @@ mod tests {
 
     #[test]
     fn a_missing_setting_is_named_with_all_the_ways_to_give_it() {
-        let error = settings(&run(), env(&[])).unwrap_err();
-        assert!(format!("{error:?}").contains("LARKWIRE_APP_ID"));
-        let error = settings(&run(), env(&[("LARKWIRE_APP_ID", "cli_x")])).unwrap_err();
-        assert!(format!("{error:?}").contains("--app-secret-file"));
+        let error = |vars: &[(&str, &str)]| format!("{:?}", one(&Connection::default(), env(vars)).err().unwrap());
+        assert!(error(&[]).contains("LARKWIRE_APP_ID"));
+        assert!(error(&[("LARKWIRE_APP_ID", "cli_x")]).contains("--app-secret-file"));
     }
 
     #[test]
     fn a_flag_wins_over_the_environment() {
-        let flags = Run { app_id: Some("cli_flag".into()), ..run() };
+        let flags = Connection { app_id: Some("cli_flag".into()), ..Connection::default() };
         let vars = [("LARKWIRE_APP_ID", "cli_env"), ("LARKWIRE_APP_SECRET", "s")];
-        let settings = settings(&flags, env(&vars)).unwrap();
-        assert!(format!("{settings:?}").contains("cli_flag"));
+        let bot = one(&flags, env(&vars)).unwrap_or_else(|_| panic!("it is complete"));
+        assert!(format!("{:?}", bot.settings).contains("cli_flag"));
     }
 }

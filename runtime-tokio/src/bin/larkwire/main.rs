@@ -2,10 +2,13 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests may panic"))]
 
 mod args;
+mod commands;
 mod demo;
+mod doctor;
 mod exit;
 mod files;
 mod lines;
+mod once;
 mod run;
 
 use std::io::IsTerminal as _;
@@ -26,7 +29,10 @@ fn main() -> ! {
     let exit = runtime.block_on(async {
         match args.command {
             Command::Demo(demo) => demo::demo(demo).await,
+            Command::Doctor(doctor) => doctor::doctor(doctor).await,
+            Command::React(react) => once::react(react).await,
             Command::Run(run) => run::run(run).await,
+            Command::Send(send) => once::send(send).await,
         }
     });
     // A read of stdin may still block a thread: leaving does not wait for it.
@@ -38,9 +44,10 @@ fn log_to_stderr(args: &Args) {
     let default = match (args.quiet, args.verbose, &args.command) {
         (true, ..) => "warn",
         (_, true, _) => "debug",
-        // The demo shows the conversation itself.
-        (_, _, Command::Demo(_)) => "warn",
         (_, _, Command::Run(_)) => "info",
+        // The others say themselves what there is to say.
+        (_, _, Command::Demo(_) | Command::React(_) | Command::Send(_)) => "warn",
+        (_, _, Command::Doctor(_)) => "off",
     };
     let filter = EnvFilter::try_from_env("LARKWIRE_LOG").unwrap_or_else(|_| {
         // The command says itself how it ended.

@@ -1,21 +1,22 @@
 //! `larkwire run`: a bot by a pipe.
 
 use std::sync::Arc;
-#[cfg(unix)]
 use std::task::Poll;
 use std::time::Duration;
 
+use larkwire_tokio::config::ReceiveMode;
 use larkwire_tokio::connect::NetConnect;
-use larkwire_tokio::core::{self, Body, Call, ReceiveIdType, Verdict};
+use larkwire_tokio::core::{self, Verdict};
 use larkwire_tokio::{Client, Inbox, Offer};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Stdout};
 use tokio::sync::{Mutex, Notify};
 use tokio::task::JoinSet;
 
 use crate::args::Run;
+use crate::commands::Line;
 use crate::exit::Exit;
 use crate::files;
-use crate::lines::{self, Command};
+use crate::lines;
 
 /// How long results of finished calls may take to be written when the bot has ended.
 const LAST_LINES: Duration = Duration::from_secs(2);
@@ -48,10 +49,12 @@ impl Output {
     }
 }
 
-/// An event is accepted once its line is written.
+/// An event is accepted once its line is written; a callback's answer may follow as a command.
 struct StdoutInbox {
+    bot: Option<String>,
     output: Output,
     line: String,
+    commands: bool,
 }
 
 impl Inbox for StdoutInbox {
@@ -60,35 +63,41 @@ impl Inbox for StdoutInbox {
     }
 
     fn offer(&mut self, event: &core::Event<'_>) -> Offer {
-        self.line = lines::event(event);
+        self.line = lines::event(self.bot.as_deref(), event);
         Offer::Pending
     }
 
     async fn finish(&mut self) -> Verdict {
-        if self.output.line(std::mem::take(&mut self.line)).await { Verdict::Accepted } else { Verdict::Refused }
+        match (self.output.line(std::mem::take(&mut self.line)).await, self.commands) {
+            (false, _) => Verdict::Refused,
+            (true, true) => Verdict::Later,
+            (true, false) => Verdict::Accepted,
+        }
     }
 }
+
+/// The running bots and their names.
+type Clients = Vec<(Option<String>, Client)>;
 
 pub(crate) async fn run(run: Run) -> Exit {
     let mut interrupts = Interrupts::listen();
     let output = Output::new();
-    let settings = match files::settings(&run, |name| std::env::var(name).ok()) {
-        Ok(settings) => settings.source("larkwire-run"),
+    let bots = match files::bots(&run, |name| std::env::var(name).ok()) {
+        Ok(bots) => bots,
         Err(exit) => return exit,
     };
-    let inbox = StdoutInbox { output: output.clone(), line: String::new() };
-    let client = NetConnect::new(&[]).and_then(|connect| Client::start_with(&settings, connect, inbox));
-    let client = match client {
-        Ok(client) => client,
-        Err(error) => return Exit::configuration(error.to_string()),
+    let names: Vec<_> = bots.iter().map(|bot| bot.name.clone()).collect();
+    let clients = match start(bots, &output, &run) {
+        Ok(clients) => clients,
+        Err(exit) => return exit,
     };
-    if !output.line(lines::hello()).await {
+    if !output.line(lines::hello(&names)).await {
         return Exit::output_closed();
     }
     let mut results = JoinSet::new();
     let why = tokio::select! {
-        end = client.ended() => Why::Ended(Exit::ended(&end)),
-        () = commands(&client, &output, &mut results, &run) => Why::Asked,
+        exit = all_ended(&clients) => Why::Ended(exit),
+        () = commands(&clients, &output, &mut results, &run) => Why::Asked,
         () = interrupts.next() => Why::Asked,
         () = output.closed.notified() => Why::OutputClosed,
     };
@@ -96,10 +105,11 @@ pub(crate) async fn run(run: Run) -> Exit {
         Why::Ended(exit) => exit,
         Why::Asked | Why::OutputClosed => {
             tracing::info!("stopping: finishing what was accepted (Ctrl-C again to leave at once)");
+            clients.iter().for_each(|(_, client)| client.begin_shut_down());
             tokio::select! {
-                end = client.shut_down() => match why {
+                exit = all_ended(&clients) => match why {
                     Why::OutputClosed => Exit::output_closed(),
-                    _ => Exit::ended(&end),
+                    _ => exit,
                 },
                 () = interrupts.next() => return Exit::interrupted(),
             }
@@ -113,6 +123,49 @@ pub(crate) async fn run(run: Run) -> Exit {
     }
 }
 
+fn start(bots: Vec<files::Bot>, output: &Output, run: &Run) -> Result<Clients, Exit> {
+    let mut clients = Clients::new();
+    for bot in bots {
+        for warning in &bot.warnings {
+            tracing::warn!("{warning}");
+        }
+        if bot.config.as_ref().is_some_and(|config| config.receive_mode == ReceiveMode::Webhook) {
+            return Err(Exit::configuration(
+                "receive_mode = \"webhook\" is not served by this version: use \"websocket\"",
+            ));
+        }
+        let inbox = StdoutInbox {
+            bot: bot.name.clone(),
+            output: output.clone(),
+            line: String::new(),
+            commands: !run.no_commands,
+        };
+        let settings = bot.settings.source("larkwire-run");
+        let client = NetConnect::new(&[]).and_then(|connect| Client::start_with(&settings, connect, inbox));
+        match client {
+            Ok(client) => clients.push((bot.name, client)),
+            Err(error) => return Err(Exit::configuration(error.to_string())),
+        }
+    }
+    Ok(clients)
+}
+
+/// Waits for every bot; one that ends early says why, and the others go on. The first bad end is the command's.
+async fn all_ended(clients: &Clients) -> Exit {
+    let mut exit = Exit::OK;
+    let mut ends: JoinSet<_> =
+        clients.iter().cloned().map(|(name, client)| async move { (name, client.ended().await) }).collect();
+    while let Some(Ok((name, end))) = ends.join_next().await {
+        if let (Some(name), false) = (&name, ends.is_empty()) {
+            tracing::error!("bot {name} has ended, the others go on: {:?}", Exit::ended(&end));
+        }
+        if exit.is_ok() {
+            exit = Exit::ended(&end);
+        }
+    }
+    exit
+}
+
 enum Why {
     Asked,
     Ended(Exit),
@@ -120,7 +173,7 @@ enum Why {
 }
 
 /// Carries out the commands on stdin; returns when its end means "stop", else never.
-async fn commands(client: &Client, output: &Output, results: &mut JoinSet<()>, run: &Run) {
+async fn commands(clients: &Clients, output: &Output, results: &mut JoinSet<()>, run: &Run) {
     if run.no_commands {
         return std::future::pending().await;
     }
@@ -142,41 +195,43 @@ async fn commands(client: &Client, output: &Output, results: &mut JoinSet<()>, r
         };
         // Those that are done make room; the results themselves were written by their tasks.
         while results.try_join_next().is_some() {}
-        let command = match Command::read(&line) {
-            Ok(command) => command,
+        let line = match Line::read(&line) {
+            Ok(line) => line,
             Err(answer) => {
                 output.line(answer).await;
                 continue;
             }
         };
-        let (id, name, submitted) = match command {
-            Command::Reply { id, message_id, text } => {
-                let call = Call::reply_text(&message_id, &text);
-                (id, "reply", client.submit(call).await)
-            }
-            Command::Send { id, chat_id, text } => {
-                // A chat unless its form says something else.
-                let kind = match ReceiveIdType::of(&chat_id) {
-                    ReceiveIdType::UserId => ReceiveIdType::ChatId,
-                    kind => kind,
-                };
-                let call = Call::Send {
-                    receive_id: &chat_id,
-                    receive_id_type: Some(kind),
-                    body: Body::text(&text),
-                    uuid: None,
-                };
-                (id, "send", client.submit(call).await)
-            }
+        let Some(client) = client_for(clients, line.bot.as_deref()) else {
+            let error = "there are several bots: name one of them with \"bot\"";
+            output
+                .line(lines::no_command(error, Some(serde_json::json!({"id": line.id, "cmd": line.command.name()}))))
+                .await;
+            continue;
         };
-        let output = output.clone();
+        if let Some((response, body)) = line.command.response() {
+            output.line(lines::responded(&line.id, client.respond_to(response, &body))).await;
+            continue;
+        }
+        let (id, name, client, output) = (line.id, line.command.name(), client.clone(), output.clone());
+        // Polled once here, so that the calls are submitted in the order of their commands.
+        let mut call = Box::pin(async move { line.command.call(&client).await });
+        let first = std::future::poll_fn(|cx| Poll::Ready(call.as_mut().poll(cx))).await;
         results.spawn(async move {
-            let result = match submitted {
-                Ok(submitted) => submitted.result().await,
-                Err(error) => Err(error),
+            let result = match first {
+                Poll::Ready(result) => result,
+                Poll::Pending => call.await,
             };
             output.line(lines::result(&id, name, &result)).await;
         });
+    }
+}
+
+fn client_for<'a>(clients: &'a Clients, name: Option<&str>) -> Option<&'a Client> {
+    match (clients.as_slice(), name) {
+        ([(_, client)], None) => Some(client),
+        (_, None) => None,
+        (clients, name) => clients.iter().find(|(known, _)| known.as_deref() == name).map(|(_, client)| client),
     }
 }
 
