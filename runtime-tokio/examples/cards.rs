@@ -1,5 +1,6 @@
 //! Answers with a card, and the card's button with a toast and a new card:
 //! APP_ID=cli_… APP_SECRET=… cargo run --example cards
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example speaks to whoever runs it")]
 
 use larkwire_tokio::core::{Body, Typed};
 use larkwire_tokio::{Client, Event, Settings};
@@ -27,9 +28,9 @@ async fn answer(client: Client, event: Event) {
         if let Err(error) = client.respond(&event, ANSWER) {
             eprintln!("{error}");
         }
-    } else if let Some(message) = event.message_id() {
-        if let Err(error) = client.reply(&message, Body::Interactive(CARD)).await {
-            eprintln!("{error}");
-        }
+    } else if let Some(message) = event.message_id()
+        && let Err(error) = client.reply(&message, Body::Interactive(CARD)).await
+    {
+        eprintln!("{error}");
     }
 }
