@@ -1,5 +1,6 @@
 //! The commands of `larkwire run`: one JSON object a line of stdin.
 
+use larkwire_tokio::core::fault::Misuse;
 use larkwire_tokio::core::{Body, Call, ReceiveIdType, ResponseId};
 use larkwire_tokio::{CallError, CallResult, Client};
 use serde::Deserialize;
@@ -134,7 +135,7 @@ impl Command {
             Self::ChatInfo { chat_id } => client.chat_info(&chat_id).await,
             Self::Edit { message_id, message } => {
                 let json = message.json();
-                client.edit(&message_id, message.body(&json)?).await
+                client.edit(&message_id, message.body(&json).map_err(CallError::Misuse)?).await
             }
             Self::PatchCard { message_id, card } => client.patch_card(&message_id, &card.to_string()).await,
             Self::React { message_id, emoji_type } => {
@@ -143,17 +144,17 @@ impl Command {
             Self::Recall { message_id } => client.recall(&message_id).await,
             Self::Reply { message_id, in_thread, uuid, message } => {
                 let json = message.json();
-                match (message.body(&json)?, uuid.as_deref()) {
+                match (message.body(&json).map_err(CallError::Misuse)?, uuid.as_deref()) {
                     (Body::Text(text), None) if in_thread => client.reply_text_in_thread(&message_id, text).await,
                     (Body::Text(text), None) => client.reply_text(&message_id, text).await,
                     (body, uuid) => client.call(Call::Reply { message_id: &message_id, body, in_thread, uuid }).await,
                 }
             }
             // Answered where it was read: nothing is asked of the platform.
-            Self::Respond { .. } => Err(usage("response_id")),
+            Self::Respond { .. } => Err(CallError::Misuse(Misuse::Field("response_id"))),
             Self::Send { chat_id, receive_id_type, uuid, message } => {
                 let kind = match receive_id_type.as_deref() {
-                    Some(word) => kind_of(word).ok_or_else(|| usage("receive_id_type"))?,
+                    Some(word) => kind_of(word).ok_or(CallError::Misuse(Misuse::Field("receive_id_type")))?,
                     // A chat unless its form says something else.
                     None => match ReceiveIdType::of(&chat_id) {
                         ReceiveIdType::UserId => ReceiveIdType::ChatId,
@@ -161,7 +162,7 @@ impl Command {
                     },
                 };
                 let json = message.json();
-                match (message.body(&json)?, uuid.as_deref()) {
+                match (message.body(&json).map_err(CallError::Misuse)?, uuid.as_deref()) {
                     (Body::Text(text), None) => client.send_text_to(&chat_id, kind, text).await,
                     (body, uuid) => {
                         let receive_id_type = Some(kind);
@@ -185,16 +186,12 @@ impl Message {
         self.card.as_ref().or(self.post.as_ref()).map(Value::to_string).unwrap_or_default()
     }
 
-    fn body<'a>(&'a self, json: &'a str) -> Result<Body<'a>, CallError> {
+    fn body<'a>(&'a self, json: &'a str) -> Result<Body<'a>, Misuse> {
         match (&self.text, &self.card, &self.post) {
             (Some(text), None, None) => Ok(Body::text(text)),
             (None, Some(_), None) => Ok(Body::Interactive(json)),
             (None, None, Some(_)) => Ok(Body::Post(json)),
-            _ => Err(usage("one of text, card and post")),
+            _ => Err(Misuse::Field("one of text, card and post")),
         }
     }
-}
-
-fn usage(field: &'static str) -> CallError {
-    CallError::Misuse(larkwire_tokio::core::fault::Misuse::Field(field))
 }

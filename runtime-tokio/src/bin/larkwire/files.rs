@@ -70,8 +70,8 @@ pub(crate) fn connections(flags: &Connection, env: impl Fn(&str) -> Option<Strin
     let env = |name: &str| env(name).filter(|value| !value.trim().is_empty());
     let path = flags.config.clone().or_else(|| env("LARKWIRE_CONFIG").map(PathBuf::from));
     let mut bots = match &path {
-        Some(path) => from_file(path, flags, &env)?,
-        None => vec![from_flags(flags, &env)?],
+        Some(path) => from_file(path, flags, env)?,
+        None => vec![from_flags(flags, env)?],
     };
     let attempts = match (flags.max_attempts, env("LARKWIRE_MAX_ATTEMPTS")) {
         (Some(attempts), _) => Some(attempts),
