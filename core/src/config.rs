@@ -131,7 +131,9 @@ impl<'a> Config<'a> {
         if let Some(index) = self.gate.allowed_users.iter().position(|entry| !gate::is_sound(entry)) {
             return Err(ConfigError::AllowedUser(index));
         }
-        if self.gate.mention_only && self.own_open_id == OwnOpenId::Unused {
+        // Without a long connection no message comes that could mention anybody.
+        let hears = self.link == LinkMode::Connect;
+        if hears && self.gate.mention_only && self.own_open_id == OwnOpenId::Unused {
             return Err(ConfigError::Identity);
         }
         if matches!(self.own_open_id, OwnOpenId::Given(id) if !gate::is_sound(id) || id.len() > 64) {

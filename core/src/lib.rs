@@ -20,6 +20,8 @@ mod bot;
 mod buffers;
 pub mod config;
 pub mod content;
+#[cfg(feature = "serde")]
+pub mod encode;
 mod event;
 pub mod fault;
 mod gate;

@@ -116,6 +116,7 @@ pub(crate) const fn hint(code: i64) -> Option<&'static str> {
         230_099 => "correct the card; ErrCode in the message says which part",
         231_001 => "use one of the platform's emoji_type names, case-sensitive and untranslated",
         231_002 | 231_008 => "invite the bot to the chat",
+        231_003 => "the message was deleted, or never was in a chat the bot can see",
         231_007 => "only the bot's own reactions can be taken away",
         99_991_662 => "enable the app in the console",
         99_991_673 => "install the app in the organisation",

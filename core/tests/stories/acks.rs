@@ -121,7 +121,7 @@ fn what_is_no_event_is_acked_once_and_reported() {
     assert_eq!((w.delivered.len(), w.dropped(DropReason::Malformed)), (0, 9));
     assert_eq!(w.ack_texts(), [r#"{"code":200}"#; 9]);
     let told = w.notices.iter().any(|(_, notice)| {
-        matches!(notice, Notice::Dropped { reason: DropReason::Malformed, bytes: 4, trace_id } if trace_id.as_str() == "t1")
+        matches!(notice, Notice::Dropped { reason: DropReason::Malformed, bytes: 4, trace_id, .. } if trace_id.as_str() == "t1")
     });
     assert!(told, "{:?}", w.notices);
 }

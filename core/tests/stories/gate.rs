@@ -111,6 +111,8 @@ fn an_entry_that_could_open_the_gate_by_mistake_is_refused_at_construction() {
     let gate = GateRules { mention_only: true, ..GateRules::default() };
     let error = Bot::new(Config { gate, ..config() }, Storage::growable(), Seed([0; 32])).unwrap_err();
     assert_eq!(error, ConfigError::Identity, "mention_only without an identity would refuse every group for ever");
+    let config_of = Config { gate, link: larkwire_core::LinkMode::Off, ..config() };
+    assert!(Bot::new(config_of, Storage::growable(), Seed([0; 32])).is_ok(), "a bot for calls only hears nobody");
     let long: Vec<_> = (0..40).map(|n| format!("ou_{n:032}")).collect();
     let long: Vec<_> = long.iter().map(String::as_str).collect();
     let gate = GateRules { allowed_users: &long, ..GateRules::default() };

@@ -10,7 +10,7 @@ fn fetching(mention_only: bool) -> World {
 }
 
 #[test]
-fn the_bot_asks_once_who_it_is_and_never_again_while_it_runs() {
+fn defect_43_the_bot_asks_once_who_it_is_and_never_again_while_it_runs() {
     let mut w = fetching(false).open();
     assert_eq!(w.bot.identity(), Identity::Known { open_id: "ou_bot", app_name: "Echo" });
     assert!(
@@ -18,7 +18,7 @@ fn the_bot_asks_once_who_it_is_and_never_again_while_it_runs() {
             .iter()
             .any(|(_, notice)| matches!(notice, Notice::IdentityKnown { open_id } if open_id.as_str() == "ou_bot"))
     );
-    // Defect 43: a probe every minute burns the app's quota.
+    // A probe every minute burns the app's quota.
     w.advance(24 * 60 * 60 * 1000);
     w.cut(larkwire_core::Lane::Socket, larkwire_core::Closed::Reset);
     w.until_open(60_000);

@@ -34,7 +34,7 @@ fn an_event_nobody_takes_is_refused_silently_after_two_seconds() {
         assert_eq!((w.acks.len(), w.dropped(DropReason::InboxFull)), (0, 1));
         // What a person needs to find the event in the console's log.
         let told = w.notices.iter().find_map(|(_, notice)| match notice {
-            Notice::Dropped { reason: DropReason::InboxFull, bytes, trace_id } => Some((*bytes, *trace_id)),
+            Notice::Dropped { reason: DropReason::InboxFull, bytes, trace_id, .. } => Some((*bytes, *trace_id)),
             _ => None,
         });
         let (bytes, trace_id) = told.unwrap();

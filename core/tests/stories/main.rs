@@ -21,6 +21,7 @@ mod calls;
 mod gate;
 
 mod callbacks;
+mod defects;
 mod discovery;
 mod identity;
 mod inbox;
