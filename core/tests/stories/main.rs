@@ -30,6 +30,7 @@ mod parts;
 mod redial;
 mod requests;
 mod restart;
+mod resting;
 mod shutdown;
 mod tokens;
 mod upgrade;
