@@ -14,15 +14,36 @@ const CALLBACK: usize = 640;
 /// An allow-list of some 14 ids.
 const ALLOWED: usize = 512;
 
+/// What a request takes beside its token and text: a head of 512 bytes, and path, ids and JSON around the text.
+const AROUND_TEXT: usize = 512 + 256;
+
 /// All buffers of one bot with one `Http` lane and one call at a time.
 ///
 /// | parameter | bytes, or entries | small board | roomy board |
 /// |---|---|---|---|
-/// | `MESSAGE` | the longest message | 2048 | 8192 |
+/// | `MESSAGE` | the longest message, three times | 2048 | 8192 |
 /// | `OUT` | acks and the upgrade request | 1024 | 2048 |
-/// | `HTTP` | the longest HTTP answer, and the longest request with its token | 2048 | 6144 |
+/// | `HTTP` | the longest HTTP answer, the longest request with its token, one call | 2048 | 6144 |
 /// | `TOKEN` | the tenant token and 7 bytes | 1024 | 4096 |
-/// | `SEEN` | remembered ids, two a chat message | 256 | 2048 |
+/// | `SEEN` | remembered ids of 24 bytes, two a chat message | 256 | 2048 |
+///
+/// | fixed part | bytes | |
+/// |---|---|---|
+/// | `texts`, `url` | 256, 512 | app id, secret, host; the one-time URL of the socket |
+/// | `callback` | 640 | one callback that waits for its answer: a head of some 300 bytes, and some 340 for the answer |
+/// | `allowed` | 512 | some 14 ids of `allowed_users`; 2 bytes for `*` |
+/// | `part_sets`, `finished` | 2 × 328, 8 × 16 | split messages: two under assembly, eight that are done |
+/// | `reactions` | 4 × 120 | acknowledgement reactions that were not sent yet |
+/// | `chat_locales` | 4 × 16 | chats whose language was told |
+/// | `notices` | 4 × 120 | notices that nobody took yet |
+///
+/// All in all 3 `MESSAGE` + `OUT` + 3 `HTTP` + `TOKEN` + 24 `SEEN` + 3728: 24 KB for the small board, 100 KB for the
+/// roomy one (on a 64-bit host, a little less on a board). Other sizes of the fixed parts are a matter of one's own
+/// [`Storage`].
+///
+/// A request has `HTTP` − `TOKEN` − 512 bytes for its path and JSON: 512 on the small board, which is a text of
+/// [`TEXT_ROOM`](Self::TEXT_ROOM) bytes, or a small card. With 1024 more `HTTP` it is three times as much, for 3 KB. An
+/// answer that does not fit `HTTP` with its head fails the call: chats with long descriptions want 4096.
 ///
 /// ```
 /// use larkwire_core::Buffers;
@@ -56,6 +77,10 @@ pub struct Buffers<const MESSAGE: usize, const OUT: usize, const HTTP: usize, co
 impl<const MESSAGE: usize, const OUT: usize, const HTTP: usize, const TOKEN: usize, const SEEN: usize>
     Buffers<MESSAGE, OUT, HTTP, TOKEN, SEEN>
 {
+    /// Bytes of text, escaped, that one request always has room for: what is left of `HTTP` beside the longest token and
+    /// 768 bytes around the text.
+    pub const TEXT_ROOM: usize = HTTP.saturating_sub(TOKEN).saturating_sub(AROUND_TEXT);
+
     /// Empty buffers; on a board in a `static`, so that they never pass over the stack.
     pub const fn new() -> Self {
         Self {

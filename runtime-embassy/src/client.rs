@@ -2,13 +2,18 @@
 
 use core::fmt;
 
-use larkwire_core::fault::CallError;
-use larkwire_core::{Body, Bot, Call, End, Notice, ReceiveIdType, Short, State, Stats};
+use larkwire_core::fault::Misuse;
+use larkwire_core::locale::Locale;
+use larkwire_core::wire::writer::{TooSmall, Writer};
+use larkwire_core::{Bot, Buffers, End, Identity, Notice, RestoreError, Short, State, Stats, UnixMillis};
 
 use crate::connect::Connect;
 use crate::inbox::Inbox;
 use crate::loops;
-use crate::monitor::Monitor;
+use crate::monitor::{Monitor, now};
+
+/// What a text has in the small board of [`Buffers`].
+const TEXT_ROOM: usize = Buffers::<2048, 1024, 2048, 1024, 256>::TEXT_ROOM;
 
 /// A bot with what its handles share. `HTTP` is the number of `Http` lanes, 1 with [`Buffers`](crate::Buffers).
 pub struct Resources<'s, const HTTP: usize> {
@@ -25,7 +30,18 @@ impl<'s, const HTTP: usize> Resources<'s, HTTP> {
         if lanes != HTTP {
             return Err(LanesError { lanes, connectors: HTTP });
         }
-        Ok(Self { monitor: Monitor::new(bot) })
+        Ok(Self { monitor: Monitor::new(bot, TEXT_ROOM) })
+    }
+
+    /// Bytes that a text may take in one request; a longer one is split into several messages. 256 by default, what the
+    /// small board of [`Buffers`] has room for; [`Buffers::TEXT_ROOM`] says it for others. 0 never splits.
+    ///
+    /// It is counted after escaping: a letter takes 1, a Chinese character 3, an emoji 4 or more, a line break 3. What
+    /// cannot be split, a mention or the first line of a code block, may be longer and is refused when it does not fit.
+    #[must_use]
+    pub fn text_room(mut self, bytes: usize) -> Self {
+        self.monitor.text_room = bytes;
+        self
     }
 
     /// The handle for the program, and the future that does the work. Both stay on one executor.
@@ -88,7 +104,7 @@ impl<const HTTP: usize> Runner<'_, HTTP> {
 /// not handles exist. It may be used from any task of the same executor.
 #[derive(Clone, Copy)]
 pub struct Client<'s> {
-    monitor: &'s Monitor<'s>,
+    pub(crate) monitor: &'s Monitor<'s>,
 }
 
 impl fmt::Debug for Client<'_> {
@@ -98,43 +114,66 @@ impl fmt::Debug for Client<'_> {
 }
 
 impl Client<'_> {
-    /// Answers a message with a text. Returns once the platform has taken it.
-    ///
-    /// # Errors
-    /// [`CallError`] says what to do.
-    pub async fn reply_text(&self, message_id: &str, text: &str) -> CallResult {
-        self.call(Call::reply_text(message_id, text)).await
-    }
-
-    /// Sends a text to a chat, a person or an e-mail address; what `receive_id` is shows in its form.
-    ///
-    /// # Errors
-    /// [`CallError`] says what to do.
-    pub async fn send_text(&self, receive_id: &str, text: &str) -> CallResult {
-        self.call(Call::send_text(receive_id, text)).await
-    }
-
-    /// As [`send_text`](Self::send_text), for a receiver whose kind does not show.
-    ///
-    /// # Errors
-    /// [`CallError`] says what to do.
-    pub async fn send_text_to(&self, receive_id: &str, kind: ReceiveIdType, text: &str) -> CallResult {
-        self.call(Call::Send {
-            receive_id: receive_id,
-            receive_id_type: Some(kind),
-            body: Body::text(text),
-            uuid: None,
+    /// The bot's own `open_id`, once it is known.
+    pub fn own_open_id(&self) -> Option<Short<64>> {
+        self.monitor.read(|bot| match bot.identity() {
+            Identity::Known { open_id, .. } => Some(Short::new(open_id)),
+            _ => None,
         })
-        .await
     }
 
-    /// Makes a call and waits for its result; while the outbox is full it waits for a place. A call that was accepted is
-    /// made even when this future is dropped.
+    /// Asks the platform again who the bot is; every lookup is a call on the app's monthly quota.
+    pub fn refresh_identity(&self) {
+        self.monitor.change(|bot, now| bot.refresh_identity(now));
+    }
+
+    /// Tells the language of a chat, for acknowledgement reactions; `None` forgets it.
     ///
     /// # Errors
-    /// [`CallError`] says what to do.
-    pub async fn call(&self, call: Call<'_>) -> CallResult {
-        self.monitor.call(call).await
+    /// [`Misuse`] when there is no place for one more chat; [`Buffers`] has four.
+    pub fn set_chat_locale(&self, chat_id: &str, locale: Option<Locale>) -> Result<(), Misuse> {
+        self.monitor.change(|bot, _| bot.set_chat_locale(chat_id, locale))
+    }
+
+    /// The platform's clock, by its last HTTP answer; good to a second or two.
+    pub fn platform_time(&self) -> Option<UnixMillis> {
+        self.monitor.read(|bot| {
+            let (at, UnixMillis(unix)) = bot.platform_clock()?;
+            Some(UnixMillis(unix.saturating_add(now().since(at))))
+        })
+    }
+
+    /// Tells the time of day, from a clock chip or NTP: what the age of messages and of remembered ids is told by. It goes
+    /// on by itself; tell it again when the clock was set. Without it the platform's own clock serves.
+    pub fn set_wall_clock(&self, unix: UnixMillis) {
+        self.monitor.change(|bot, now| bot.handle_wall_clock(now, Some(unix)));
+    }
+
+    /// How many delivered ids were remembered since the start: what [`write_seen`](Self::write_seen) goes on from.
+    pub fn seen_count(&self) -> u64 {
+        self.monitor.read(Bot::seen_count)
+    }
+
+    /// Writes the ids of delivered events to the start of `out`, for flash, so that a restart does not deliver the last
+    /// hours again; how many bytes it was. All of them (`None`): 32 bytes and 16 for each. Or those after the first
+    /// `from`, to be appended: 16 bytes each, two a chat message.
+    ///
+    /// # Errors
+    /// [`TooSmall`] with the size that is needed; nothing in `out` may be used.
+    pub fn write_seen(&self, from: Option<u64>, out: &mut [u8]) -> Result<usize, TooSmall> {
+        let mut w = Writer::new(out);
+        self.monitor.read(|bot| bot.write_seen(from, &mut w));
+        w.finish()
+    }
+
+    /// Takes back what [`write_seen`](Self::write_seen) wrote; how many ids it was. Call it before
+    /// [`Runner::run`], and [`set_wall_clock`](Self::set_wall_clock) before it: without the time of day every id counts as
+    /// new. Half a record at the end, as a loss of power leaves it, is ignored.
+    ///
+    /// # Errors
+    /// [`RestoreError`]: nothing changed. A flash that was never written reads as [`RestoreError::Format`].
+    pub fn restore_seen(&self, bytes: &[u8]) -> Result<usize, RestoreError> {
+        self.monitor.change(|bot, now| bot.restore_seen(now, bytes))
     }
 
     /// Where the bot stands.
@@ -162,23 +201,5 @@ impl Client<'_> {
     /// Waits for the end, however it comes.
     pub async fn ended(&self) -> End {
         self.monitor.ended().await
-    }
-}
-
-/// What came of a call.
-pub type CallResult = Result<CallAnswer, CallError>;
-
-/// A message the platform has taken.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct CallAnswer {
-    /// `om_…`
-    pub message_id: Short<64>,
-    /// The platform's log id, for questions to its support.
-    pub log_id: Short<48>,
-}
-
-impl CallAnswer {
-    pub(crate) fn new(sent: &larkwire_core::CallAnswer<'_>, log_id: Short<48>) -> Self {
-        Self { message_id: Short::new(sent.message_id), log_id }
     }
 }

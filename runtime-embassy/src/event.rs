@@ -1,8 +1,9 @@
 //! An event that owns its text in a place of fixed size, so that it can leave the bot.
 
 use larkwire_core as core_api;
+use larkwire_core::content::Form;
 use larkwire_core::wire::json::Str;
-use larkwire_core::{DeliveryId, Layout, Short};
+use larkwire_core::{DeliveryId, Layout, ResponseId, Short};
 
 /// A delivered event of at most `N` bytes of JSON. Its fields are read through [`view`](Self::view); the shortcuts here
 /// cover the usual ones.
@@ -13,6 +14,8 @@ pub struct Event<const N: usize> {
     len: usize,
     layout: Layout,
     trace_id: Short<48>,
+    /// The bot's, when the event came; empty while it was unknown.
+    own_open_id: Short<64>,
 }
 
 impl<const N: usize> Event<N> {
@@ -22,12 +25,14 @@ impl<const N: usize> Event<N> {
         let mut json = [0; N];
         json.get_mut(..text.len())?.copy_from_slice(text);
         let (layout, trace_id) = (event.layout().clone(), event.trace_id());
-        Some(Self { id: event.id(), json, len: text.len(), layout, trace_id })
+        let own_open_id = event.own_open_id().map(Short::new).unwrap_or_default();
+        Some(Self { id: event.id(), json, len: text.len(), layout, trace_id, own_open_id })
     }
 
     /// All fields, borrowed.
     pub fn view(&self) -> core_api::Event<'_> {
         core_api::Event::view(self.id, self.json(), &self.layout, self.trace_id.as_str())
+            .with_own_open_id(self.own_open_id.as_str())
     }
 
     /// The whole envelope as JSON text, as received.
@@ -46,14 +51,24 @@ impl<const N: usize> Event<N> {
         self.view().event_id().map(short).unwrap_or_default()
     }
 
-    /// `om_…`, for `im.message.receive_v1`.
+    /// `om_…`, of the message the event is about.
     pub fn message_id(&self) -> Option<Short<64>> {
-        self.view().message()?.message_id().map(short)
+        self.view().message_id().map(short)
     }
 
-    /// `oc_…`, for `im.message.receive_v1`.
+    /// `oc_…`, of the chat the event is about.
     pub fn chat_id(&self) -> Option<Short<64>> {
-        self.view().message()?.chat_id().map(short)
+        self.view().chat_id().map(short)
+    }
+
+    /// Whether the platform waits for an answer: see [`Client::respond`](crate::Client::respond).
+    pub fn is_callback(&self) -> bool {
+        self.view().is_callback()
+    }
+
+    /// What to answer a callback with; `None` for other events.
+    pub fn response_id(&self) -> Option<ResponseId> {
+        self.view().response_id()
     }
 
     /// The message's `content`, JSON such as `{"text":"hi"}`, for `im.message.receive_v1`; `None` also when it does not
@@ -62,10 +77,17 @@ impl<const N: usize> Event<N> {
         self.view().message()?.content()?.unescape(room).ok()
     }
 
-    /// The text of a text message: what `content` holds under `text`; `None` also when `room` is too small: twice the
-    /// length of the content is always enough.
+    /// What was said to the bot, as readable text, without the bot's own mention; posts, cards and all other kinds have
+    /// one, too. `None` for events that are no messages, and when `room` is too small: it is working room, too, and twice
+    /// `N` bytes are enough but for texts full of long names. [`view`](Self::view)'s
+    /// [`Message::text`](larkwire_core::Message::text) tells what was missing.
     pub fn text<'r>(&self, room: &'r mut [u8]) -> Option<&'r str> {
-        self.view().message()?.text(room).ok()?
+        self.view().message()?.text(Form::Body, room).ok()
+    }
+
+    /// As [`text`](Self::text), with every mention in it.
+    pub fn full_text<'r>(&self, room: &'r mut [u8]) -> Option<&'r str> {
+        self.view().message()?.text(Form::Full, room).ok()
     }
 }
 

@@ -39,7 +39,11 @@ pub enum Offer {
 }
 
 /// The memory of a bounded inbox: `CAP` events of at most `N` bytes of JSON each, beside which an event takes some
-/// 400 bytes. Both ends live on one executor.
+/// 450 bytes. Both ends live on one executor.
+///
+/// A callback is taken with [`Verdict::Later`], so that [`Client::respond`](crate::Client::respond) can answer it. One that
+/// the program leaves unanswered gets `{}` 2.5 s after it came in, or at once when more wait than the bot's
+/// [`Buffers`](crate::Buffers) keep.
 ///
 /// An event longer than `N` is discarded whole and reported ([`DropReason::Discarded`]): it is never cut short, and the
 /// platform does not send it again. Choose `N` as the longest message of the bot's [`Buffers`](crate::Buffers).
@@ -101,8 +105,12 @@ impl<const N: usize, const CAP: usize> Inbox for ChannelInbox<'_, N, CAP> {
             return Offer::Decided(Verdict::Refused);
         }
         let Some(event) = Event::copy(event) else { return Offer::Decided(Verdict::Discarded) };
-        let sent = self.channel.queue.try_send(event).is_ok();
-        Offer::Decided(if sent { Verdict::Accepted } else { Verdict::Refused })
+        let verdict = match self.channel.queue.try_send(event) {
+            // A callback's answer may follow.
+            Ok(()) => Verdict::Later,
+            Err(_) => Verdict::Refused,
+        };
+        Offer::Decided(verdict)
     }
 }
 

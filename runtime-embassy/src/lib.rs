@@ -2,14 +2,20 @@
 #![doc = include_str!("lib.md")]
 #![deny(clippy::indexing_slicing)] // a board that panics is a board that is gone
 
+#[cfg(test)]
+extern crate std;
+
+mod calls;
 mod client;
 mod connect;
 mod event;
 mod inbox;
 mod loops;
 mod monitor;
+mod pieces;
 
-pub use client::{CallAnswer, CallResult, Client, LanesError, Resources, Runner};
+pub use calls::{CallAnswer, CallData, CallResult};
+pub use client::{Client, LanesError, Resources, Runner};
 pub use connect::{Connect, Destination, Stream, TcpConnect, TcpStream, TcpWriter};
 pub use event::Event;
 pub use inbox::{Channel, ChannelInbox, Events, Inbox, Offer};

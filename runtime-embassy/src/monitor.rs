@@ -9,15 +9,15 @@ use core::task::{Context, Poll, Waker};
 
 use embassy_sync::waitqueue::{MultiWakerRegistration, WakerRegistration};
 use larkwire_core::fault::{CallError, Misuse};
-use larkwire_core::{Bot, Call, CallId, End, Instant, Notice};
-
-use crate::client::{CallAnswer, CallResult};
+use larkwire_core::{Bot, Call, CallAnswer, CallId, End, Instant, Notice, Short};
 
 /// Calls that are waited for at once; further callers wait for a place first.
 const CALLERS: usize = 4;
 
 pub(crate) struct Monitor<'s> {
     inner: RefCell<Inner<'s>>,
+    /// Bytes that one piece of a text may take in its request.
+    pub(crate) text_room: usize,
 }
 
 struct Inner<'s> {
@@ -34,9 +34,9 @@ pub(crate) fn now() -> Instant {
 }
 
 impl<'s> Monitor<'s> {
-    pub(crate) fn new(bot: Bot<'s>) -> Self {
+    pub(crate) fn new(bot: Bot<'s>, text_room: usize) -> Self {
         let (loops, callers) = (WakerRegistration::new(), MultiWakerRegistration::new());
-        Self { inner: RefCell::new(Inner { bot, awaited: [None; CALLERS], loops, callers }) }
+        Self { inner: RefCell::new(Inner { bot, awaited: [None; CALLERS], loops, callers }), text_room }
     }
 
     /// Looks at the bot.
@@ -71,12 +71,18 @@ impl<'s> Monitor<'s> {
         self.poll(|inner| inner.bot.ended(), |inner, waker| inner.callers.register(waker)).await
     }
 
-    /// For callers: makes a call and waits for its result; while there is no place for it, for a place.
-    pub(crate) async fn call(&self, call: Call<'_>) -> CallResult {
+    /// For callers: makes a call and waits for its result; while there is no place for it, for a place. `keep` takes what
+    /// is wanted of the answer and of its log id: nothing else of it outlives its place in the outbox.
+    pub(crate) async fn call<R>(
+        &self,
+        call: Call<'_>,
+        keep: impl FnOnce(&CallAnswer<'_>, Short<48>) -> R,
+    ) -> Result<R, CallError> {
         let register = |inner: &mut Inner<'s>, waker: &Waker| inner.callers.register(waker);
         let id = self.poll(|inner| inner.submit(call), register).await.map_err(CallError::Misuse)?;
         let _awaited = Awaited { monitor: self, id };
-        self.poll(|inner| inner.take(id), register).await
+        let mut keep = Some(keep);
+        self.poll(|inner| inner.take(id, &mut keep), register).await
     }
 
     async fn poll<R>(
@@ -116,11 +122,15 @@ impl Inner<'_> {
         Some(submitted)
     }
 
-    /// The result of call `id`, when it is the oldest one.
-    fn take(&mut self, id: CallId) -> Option<CallResult> {
+    /// The result of call `id`, when it is the oldest one; `keep` is there until then.
+    fn take<R>(
+        &mut self,
+        id: CallId,
+        keep: &mut Option<impl FnOnce(&CallAnswer<'_>, Short<48>) -> R>,
+    ) -> Option<Result<R, CallError>> {
         let completion = self.bot.poll_completion().filter(|completion| completion.id == id)?;
         let result = match completion.result {
-            Ok(sent) => Ok(CallAnswer::new(&sent, completion.log_id)),
+            Ok(answer) => Ok(keep.take()?(&answer, completion.log_id)),
             Err(fault) => Err(CallError::Failed { fault, log_id: completion.log_id }),
         };
         self.complete(id);

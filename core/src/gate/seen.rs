@@ -8,7 +8,7 @@ const NONE: u32 = u32::MAX;
 /// A table on the heap starts with this many entries.
 const FIRST_SIZE: usize = 64;
 
-/// One remembered id: 32 bytes.
+/// One remembered id: 24 bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct SeenEntry {
     key: u64,

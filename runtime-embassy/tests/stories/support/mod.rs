@@ -10,23 +10,36 @@ use std::time::Duration;
 
 use embassy_executor::Executor;
 use embassy_futures::join::{join, join4};
-use embassy_futures::select::select;
+use embassy_futures::select::{Either, select};
 use embassy_net::{Ipv4Address, Ipv4Cidr, Stack, StackResources, StaticConfigV4};
 use embassy_net_driver_channel as channel;
 use embassy_net_driver_channel::driver::{HardwareAddress, LinkState};
 use embedded_io_async::{ErrorType, Read};
-use larkwire_core::{Bot, Closed, Config, Domain, Seed};
+use larkwire_core::{Bot, Closed, Config, Domain, GateRules, OwnOpenId, Seed};
 use larkwire_embassy::{
     Buffers, Channel, Client, Connect, Destination, End, Events, Notice, Resources, Stats, Stream, TcpConnect,
     TcpStream, TcpWriter,
 };
 
-pub(crate) use platform::{Seen, Ws, doors, message};
+pub(crate) use platform::{Seen, Ws, click, doors, message, message_of};
 
 pub(crate) const APP_ID: &str = "cli_0123456789abcdef";
+pub(crate) const BOT: &str = "ou_bot";
 const BOARD: Ipv4Address = Ipv4Address::new(10, 0, 2, 15);
 const PLATFORM: Ipv4Address = Ipv4Address::new(10, 0, 2, 2);
 const MTU: usize = 1514;
+
+/// Runs the platform's doors beside a bot and a script, until both have ended.
+pub(crate) async fn beside<B>(
+    doors: impl Future<Output = ()>,
+    bot: impl Future<Output = B>,
+    script: impl Future<Output = ()>,
+) -> B {
+    match select(join(bot, script), doors).await {
+        Either::First((ended, ())) => ended,
+        Either::Second(()) => unreachable!("the doors stay open"),
+    }
+}
 
 type Task = Pin<Box<dyn Future<Output = ()>>>;
 
@@ -111,25 +124,42 @@ pub(crate) struct Ended {
     pub(crate) notices: Vec<Notice>,
 }
 
+/// Everybody may speak, and who the bot is does not matter.
+pub(crate) fn config() -> Config<'static> {
+    Config {
+        app_id: APP_ID,
+        app_secret: "s3cr3t",
+        domain: Domain::Custom("http://platform.test:8000"),
+        gate: GateRules { allowed_users: &["*"], ..GateRules::default() },
+        own_open_id: OwnOpenId::Unused,
+        dangerously_allow_plaintext: true,
+        ..Config::default()
+    }
+}
+
 /// Runs a bot with the memory of a small board next to `program`, until both have ended.
 pub(crate) async fn run_bot<F: Future<Output = ()>>(
     stack: Stack<'static>,
     program: impl FnOnce(Client<'static>, BoardEvents) -> F,
 ) -> Ended {
+    run_bot_with(stack, config(), Seed([7; 32]), program).await
+}
+
+/// As [`run_bot`], configured otherwise. `program` is called before the bot runs.
+pub(crate) async fn run_bot_with<F: Future<Output = ()>>(
+    stack: Stack<'static>,
+    config: Config<'_>,
+    seed: Seed,
+    program: impl FnOnce(Client<'static>, BoardEvents) -> F,
+) -> Ended {
     let tables = leak(leak(Buffers::<2048, 1024, 2048, 1024, 64>::new()).tables());
-    let config = Config {
-        app_id: APP_ID,
-        app_secret: "s3cr3t",
-        domain: Domain::Custom("http://platform.test:8000"),
-        dangerously_allow_plaintext: true,
-        ..Config::default()
-    };
-    let bot = Bot::new(config, tables.storage(), Seed([7; 32])).unwrap();
+    let bot = Bot::new(config, tables.storage(), seed).unwrap();
     let (client, runner) = leak(Resources::new(bot).unwrap()).split();
     let (inbox, events) = leak(Channel::new()).split();
     let mut notices = Vec::new();
+    let program = program(client, events);
     let loops = runner.run(watched(stack), [watched(stack)], inbox, |notice| notices.push(notice));
-    let (end, ()) = join(loops, program(client, events)).await;
+    let (end, ()) = join(loops, program).await;
     Ended { end, stats: client.stats(), notices }
 }
 

@@ -13,7 +13,7 @@ use prost::Message as _;
 use serde_json::{Value, json};
 use sha1::{Digest as _, Sha1};
 
-use super::{APP_ID, PLATFORM, leak};
+use super::{APP_ID, BOT, PLATFORM, leak};
 
 const SERVICE: i32 = 33_554_678;
 
@@ -24,6 +24,8 @@ pub(crate) struct Seen {
     pub(crate) tokens: usize,
     /// Path and text of each message the bot sent.
     pub(crate) messages: Vec<(String, String)>,
+    /// Method and path, and body, of everything else that was asked with a token.
+    pub(crate) calls: Vec<(String, Value)>,
 }
 
 /// Answers DNS and HTTP until it is dropped.
@@ -63,7 +65,8 @@ async fn http(stack: Stack<'static>, seen: &RefCell<Seen>) {
         let mut input = Vec::new();
         while let Some(head) = read_head(&mut socket, &mut input).await {
             let body = read_exact(&mut socket, &mut input, content_length(&head)).await;
-            let answer = answer(&head, &serde_json::from_slice(&body).unwrap(), &mut seen.borrow_mut()).to_string();
+            let body = serde_json::from_slice(&body).unwrap_or_default();
+            let answer = answer(&head, &body, &mut seen.borrow_mut()).to_string();
             let head = format!(
                 "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
                 answer.len()
@@ -77,9 +80,9 @@ async fn http(stack: Stack<'static>, seen: &RefCell<Seen>) {
 }
 
 fn answer(head: &str, body: &Value, seen: &mut Seen) -> Value {
-    let path = head.strip_prefix("POST ").unwrap().split_once(' ').unwrap().0;
-    match path {
-        "/callback/ws/endpoint" => {
+    let call = head.split_once(" HTTP/1.1\r\n").unwrap().0;
+    match call {
+        "POST /callback/ws/endpoint" => {
             assert_eq!(body["AppID"], APP_ID);
             seen.discoveries += 1;
             let query = format!("device_id=1&access_key=k&service_id={SERVICE}&ticket=t{}", seen.discoveries);
@@ -87,15 +90,31 @@ fn answer(head: &str, body: &Value, seen: &mut Seen) -> Value {
             let url = format!("ws://platform.test:8001/ws/v2?{query}");
             json!({"code": 0, "msg": "ok", "data": {"URL": url, "ClientConfig": pace}})
         }
-        "/open-apis/auth/v3/tenant_access_token/internal" => {
+        "POST /open-apis/auth/v3/tenant_access_token/internal" => {
             seen.tokens += 1;
             json!({"code": 0, "msg": "ok", "tenant_access_token": "t-1", "expire": 7200})
         }
         _ => {
             assert!(head.contains("\r\nAuthorization: Bearer t-1\r\n"), "{head}");
-            let content: Value = serde_json::from_str(body["content"].as_str().unwrap()).unwrap();
-            seen.messages.push((path.to_owned(), content["text"].as_str().unwrap().to_owned()));
-            json!({"code": 0, "msg": "success", "data": {"message_id": format!("om_bot_{}", seen.messages.len())}})
+            let (method, path) = call.split_once(' ').unwrap();
+            let data = match (method, path.rsplit_once('/').unwrap().1) {
+                ("POST", "reactions") => json!({"reaction_id": "Zr-1", "action_time": "1700000000000"}),
+                ("POST", _) => {
+                    let content: Value = serde_json::from_str(body["content"].as_str().unwrap()).unwrap();
+                    let text = content["text"].as_str().map_or_else(|| content.to_string(), str::to_owned);
+                    seen.messages.push((path.to_owned(), text));
+                    let message_id = format!("om_bot_{}", seen.messages.len());
+                    return json!({"code": 0, "msg": "success", "data": {"message_id": message_id}});
+                }
+                ("GET", "info") => {
+                    seen.calls.push((call.to_owned(), Value::Null));
+                    return json!({"code": 0, "msg": "ok", "bot": {"open_id": BOT, "app_name": "Board"}});
+                }
+                ("GET", _) => json!({"name": "room \"1\"", "chat_mode": "group"}),
+                _ => json!({}),
+            };
+            seen.calls.push((call.to_owned(), body.clone()));
+            json!({"code": 0, "msg": "success", "data": data})
         }
     }
 }
@@ -135,7 +154,7 @@ fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
 }
 
 fn content_length(head: &str) -> usize {
-    header(head, "content-length").unwrap().parse().unwrap()
+    header(head, "content-length").map_or(0, |len| len.parse().unwrap())
 }
 
 /// The platform's end of a long connection.
@@ -219,15 +238,22 @@ impl Ws {
         pushed
     }
 
-    /// The next frame is the ack of `pushed`, field by field.
+    /// The next frame is the ack of `pushed`, field by field, with nothing to say.
     pub(crate) async fn expect_ack(&mut self, pushed: Frame) {
+        assert_eq!(self.answer(pushed).await, Value::Null);
+    }
+
+    /// The next frame is the ack of `pushed`, field by field; the answer in it.
+    pub(crate) async fn answer(&mut self, pushed: Frame) -> Value {
         let mut ack = self.frame().await;
         let biz_rt = ack.headers.pop().unwrap();
         assert_eq!(biz_rt.key, "biz_rt");
         assert!(biz_rt.value.parse::<u64>().unwrap() < 3000);
         let payload: Value = serde_json::from_slice(ack.payload.as_deref().unwrap()).unwrap();
-        assert_eq!(payload, json!({"code": 200}));
+        assert_eq!(payload["code"], 200);
         assert_eq!(ack, Frame { payload: ack.payload.clone(), ..pushed });
+        let answer = payload["data"].as_str().map(|data| Base64::decode_vec(data).unwrap());
+        answer.map_or(Value::Null, |answer| serde_json::from_slice(&answer).unwrap())
     }
 
     /// Takes the bot's goodbye, answers it, and waits for the end of the stream.
@@ -292,18 +318,44 @@ fn frame(method: i32, headers: &[(&str, &str)], payload: &[u8]) -> Frame {
     }
 }
 
-/// A user's message.
+/// A text that `ou_1` wrote to the bot.
 pub(crate) fn message(number: usize, text: &str) -> String {
-    json!({
-        "schema": "2.0",
-        "header": {"event_id": format!("ev_{number}"), "event_type": "im.message.receive_v1",
-            "create_time": "1700000000000", "tenant_key": "tk", "app_id": APP_ID, "token": ""},
-        "event": {
+    message_of(number, "text", &json!({"text": text}), &json!([]))
+}
+
+/// A message of any kind.
+pub(crate) fn message_of(number: usize, kind: &str, content: &Value, mentions: &Value) -> String {
+    event(
+        number,
+        "im.message.receive_v1",
+        &json!({
             "sender": {"sender_id": {"open_id": "ou_1", "union_id": "on_1", "user_id": null}, "sender_type": "user"},
             "message": {"message_id": format!("om_{number}"), "chat_id": "oc_1", "chat_type": "p2p",
-                "message_type": "text", "create_time": "1700000000000",
-                "content": json!({"text": text}).to_string()}
-        }
+                "message_type": kind, "create_time": "1700000000000", "mentions": mentions,
+                "content": content.to_string()}
+        }),
+    )
+}
+
+/// `ou_1` clicks a button of a card.
+pub(crate) fn click(number: usize) -> String {
+    event(
+        number,
+        "card.action.trigger",
+        &json!({
+            "operator": {"open_id": "ou_1", "union_id": "on_1"}, "token": "c-1",
+            "action": {"tag": "button", "value": {"choice": "yes"}}, "host": "im_message",
+            "context": {"open_message_id": "om_card", "open_chat_id": "oc_1"}
+        }),
+    )
+}
+
+fn event(number: usize, event_type: &str, event: &Value) -> String {
+    json!({
+        "schema": "2.0",
+        "header": {"event_id": format!("ev_{number}"), "event_type": event_type,
+            "create_time": "1700000000000", "tenant_key": "tk", "app_id": APP_ID, "token": ""},
+        "event": event
     })
     .to_string()
 }

@@ -1,18 +1,7 @@
-//! Stories of a bot on a board, against a scripted platform: two embassy-net stacks back to back in this process.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    missing_docs,
-    reason = "tests may panic"
-)]
-
-mod support;
+//! A bot that echoes, on a connection that breaks, with an inbox that fills.
 
 use std::cell::{Cell, RefCell};
 
-use embassy_futures::join::join;
 use embassy_futures::select::{Either, select};
 use embassy_futures::yield_now;
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
@@ -20,19 +9,8 @@ use embassy_sync::signal::Signal;
 use larkwire_core::fault::DropReason;
 use larkwire_core::{Closed, Short};
 use larkwire_embassy::{Client, Connect as _, Destination, End, Notice};
-use support::{BoardEvents, Ended, Seen, Ws, doors, message, run_bot, story, tcp};
 
-/// Runs the platform's doors beside a bot and a script, until both have ended.
-async fn beside<B>(
-    doors: impl Future<Output = ()>,
-    bot: impl Future<Output = B>,
-    script: impl Future<Output = ()>,
-) -> B {
-    match select(join(bot, script), doors).await {
-        Either::First((ended, ())) => ended,
-        Either::Second(()) => unreachable!("the doors stay open"),
-    }
-}
+use crate::support::*;
 
 /// Echoes `count` messages, then shuts down.
 async fn echo(client: Client<'static>, mut events: BoardEvents, count: usize) {
@@ -58,7 +36,7 @@ fn a_message_is_acked_and_echoed_and_the_bot_says_goodbye() {
         let bot = run_bot(board, |client, events| echo(client, events, 1));
         let script = async {
             let mut ws = Ws::accept(platform).await;
-            ws.push("d1", &message(1, "你好 \"board\" 🙂\n")).await;
+            ws.push("d1", &message(1, "你好\n\"board\" 🙂")).await;
             ws.goodbye().await;
         };
         let Ended { end, stats, notices } = beside(doors(platform, &seen), bot, script).await;
@@ -66,7 +44,7 @@ fn a_message_is_acked_and_echoed_and_the_bot_says_goodbye() {
         assert_eq!((stats.accepted, stats.acked, stats.calls_succeeded, stats.link_faults), (1, 1, 1, 0));
         assert_eq!(notices, [Notice::Connected]);
         let seen = seen.borrow();
-        assert_eq!(seen.messages, [reply_to(1, "你好 \"board\" 🙂\n")]);
+        assert_eq!(seen.messages, [reply_to(1, "你好\n\"board\" 🙂")]);
         assert_eq!((seen.discoveries, seen.tokens), (1, 1));
     });
 }

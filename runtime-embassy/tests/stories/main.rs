@@ -1,0 +1,15 @@
+//! Stories of a bot on a board, against a scripted platform: two embassy-net stacks back to back in this process.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    reason = "tests may panic"
+)]
+
+mod calls;
+mod echo;
+mod events;
+mod restart;
+mod support;
