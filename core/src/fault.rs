@@ -428,12 +428,11 @@ impl fmt::Display for CallFault {
             CallFaultKind::Token => "no accepted token could be had",
             CallFaultKind::Refused => "the platform refused the request",
         })?;
-        if self.code != 0 {
-            write!(f, " (code {}", self.code)?;
-            if !self.message.is_empty() {
-                write!(f, ": {}", self.message)?;
-            }
-            f.write_str(")")?;
+        match (self.code, self.message.is_empty()) {
+            (0, true) => {}
+            (0, false) => write!(f, " ({})", self.message)?,
+            (code, true) => write!(f, " (code {code})")?,
+            (code, false) => write!(f, " (code {code}: {})", self.message)?,
         }
         write!(f, "; {}", self.next_step())
     }

@@ -7,6 +7,7 @@ use super::{Api, Finished, token};
 use crate::fault::{CallFault, CallFaultKind, Fatal, FatalReason};
 use crate::notice::{Notice, count};
 use crate::shared::{Account, OnFatal, Shared};
+use crate::text::Short;
 use crate::wire::http::{self, HttpError, Method};
 use crate::wire::writer::Writer;
 
@@ -22,9 +23,14 @@ type Outcome<'a> = Result<&'a str, (CallClass, CallFault)>;
 /// What an exchange with a token came to: the answer's data, or why there is none; and how long the platform wants to
 /// be left alone.
 fn outcome<'a>(fault: Option<Fault>, answer: Option<&Answer<'a>>) -> (Outcome<'a>, u64) {
-    let without_answer = |class, kind| Err((class, CallFault { kind, code: 0, message: crate::text::Short::EMPTY }));
+    let without_answer = |class, kind| Err((class, CallFault { kind, code: 0, message: Short::EMPTY }));
     match (fault, answer) {
         (None, Some(answer)) => (codes::read(answer), answer.floor_ms().min(CALL_WAIT_MS)),
+        // It would be as long the next time, and what was asked for may be done.
+        (Some(Fault::Overrun), _) => {
+            let message = Short::new("it is longer than the lane's storage");
+            (Err((CallClass::Final, CallFault { kind: CallFaultKind::Answer, code: 0, message })), 0)
+        }
         (Some(Fault::Request), _) => (without_answer(CallClass::Final, CallFaultKind::Size), 0),
         _ => (without_answer(CallClass::Network, CallFaultKind::Network), 0),
     }
@@ -106,7 +112,7 @@ impl Api<'_> {
         let (outcome, floor_ms) = outcome(finished.fault, answer.as_ref());
         let fault = match outcome {
             Ok(data) if self.lookup.succeed(data) => return true,
-            Ok(_) => CallFault { kind: CallFaultKind::Answer, code: 0, message: crate::text::Short::EMPTY },
+            Ok(_) => CallFault { kind: CallFaultKind::Answer, code: 0, message: Short::EMPTY },
             Err((CallClass::Token, fault)) => {
                 self.token.invalidate(self.lookup.token_serial());
                 if self.lookup.forgive_token() {
