@@ -156,7 +156,7 @@ impl<'a> Config<'a> {
     }
 }
 
-/// The memory of one bot, checked once at construction. See [`Storage::growable`] for hosts and
+/// The memory of one bot, checked once at construction. See `Storage::growable` (feature `alloc`) for hosts and
 /// [`Buffers`](crate::Buffers) for boards.
 #[derive(Debug)]
 pub struct Storage<'s> {

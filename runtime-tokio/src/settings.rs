@@ -178,7 +178,7 @@ impl Settings {
         self
     }
 
-    /// Let other bots speak too, at most five times a minute and chat while no person does.
+    /// Let other bots speak too, at most four times a minute and chat while no person does.
     #[must_use]
     pub fn allow_bots(mut self, allow: bool) -> Self {
         self.allow_bots = allow;

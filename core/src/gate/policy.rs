@@ -26,7 +26,7 @@ pub struct GateRules<'a> {
     pub mention_only: bool,
     /// A mention of everyone (`@_all`) counts as one of the bot.
     pub respond_to_mention_all: bool,
-    /// Other bots may speak too, at most five times a minute and chat while no person does.
+    /// Other bots may speak too, at most four times a minute and chat while no person does.
     pub allow_bots: bool,
     /// Messages older than this many milliseconds are dropped, where a clock is known; 0 for none.
     pub stale_after_ms: u64,
