@@ -311,7 +311,8 @@ impl std::error::Error for SettingsError {}
 
 #[cfg(feature = "config")]
 impl From<&crate::config::BotConfig> for Settings {
-    /// Everything of a configuration file that concerns the long connection and calls.
+    /// Everything of a configuration file that concerns the long connection and calls. Whether the bot is one for
+    /// webhooks ([`receive_mode`](crate::config::BotConfig::receive_mode)) is the caller's to look at.
     fn from(bot: &crate::config::BotConfig) -> Self {
         let mut settings = Self::new(&bot.app_id, bot.app_secret.expose())
             .domain(bot.effective_domain())

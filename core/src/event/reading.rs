@@ -22,7 +22,8 @@ impl<'a> Event<'a> {
         let Some(message) = self.message() else { return Locale::En };
         let kind = message.message_type();
         let is_post = kind.is_some_and(|kind| kind == "post");
-        let text = message.content().or(message.legacy_text());
+        // Names in the tags of an old message say nothing of its language.
+        let text = message.content().or(message.legacy_text_without_at_bot()).or(message.legacy_text());
         let text = text.iter().flat_map(|text| text.chars());
         if message.is_legacy() {
             return crate::locale::detect(text);

@@ -50,6 +50,15 @@ fn the_first_dial_starts_at_once_and_asks_as_the_official_clients_do() {
 }
 
 #[test]
+fn both_regions_are_dialled_each_at_its_own_host() {
+    for (domain, host) in [(Domain::Feishu, "open.feishu.cn"), (Domain::Lark, "open.larksuite.com")] {
+        let w = World::with(Config { domain, ..config() }, Storage::growable()).open();
+        assert_eq!((w.dials[0].host.as_str(), w.dials[0].port, w.dials[0].tls), (host, 443, true));
+    }
+    assert_eq!(Config::default().domain, Domain::Lark, "use_feishu is false by default");
+}
+
+#[test]
 fn a_secret_with_quotes_and_backslashes_arrives_as_it_is() {
     let secret = "a\"b\\c/中\u{7f}<é";
     let secret = secret.replace('\u{7f}', "");

@@ -238,8 +238,8 @@ fn chat_locales(table: &mut Table<'_>) -> BTreeMap<String, Locale> {
 
 fn split(table: &mut Table<'_>) -> usize {
     const KEY: &str = "split_text_at";
-    // A text may be 150 KB long, and a character 4 bytes.
-    const LONGEST: u64 = 35_000;
+    // A text may be 150 KB long, and a character 7 bytes where it must be escaped twice.
+    const LONGEST: u64 = larkwire_core::outgoing::MAX_CHARS as u64;
     let why = " characters, the most that the platform takes in one message; 0 never splits";
     let characters = table.number(KEY, 0..=LONGEST, why).unwrap_or(3500);
     if (1..100).contains(&characters) {

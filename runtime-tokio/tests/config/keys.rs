@@ -48,7 +48,7 @@ fn numbers_out_of_range_are_refused() {
         ("stale_after_secs = 0", &["stale_after_secs must be from 1", "drop nothing"]),
         ("dedup_window_secs = 1799", &["dedup_window_secs must be from 1800", "30 min", "7.1 h"]),
         ("dedup_window_secs = 9223372036854775807", &["dedup_window_secs must be from 1800"]),
-        ("split_text_at = 40000", &["split_text_at must be from 0 to 35000"]),
+        ("split_text_at = 40000", &["split_text_at must be from 0 to 20000"]),
         ("split_text_at = 99", &["split_text_at must be 0 or at least 100"]),
     ] {
         refused_with(line, words);
