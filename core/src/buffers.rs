@@ -1,5 +1,7 @@
 //! The memory of a bot on a board: one value, sized in one place.
 
+use core::fmt;
+
 use crate::api::{AckReaction, CallSlot, HttpLane};
 use crate::config::Storage;
 use crate::gate::SeenEntry;
@@ -52,7 +54,6 @@ const AROUND_TEXT: usize = 512 + 256;
 /// let storage = tables.storage();
 /// assert_eq!(storage.socket_in.cap(), 2048);
 /// ```
-#[derive(Debug)]
 pub struct Buffers<const MESSAGE: usize, const OUT: usize, const HTTP: usize, const TOKEN: usize, const SEEN: usize> {
     texts: [u8; 256],
     socket_in: [u8; MESSAGE],
@@ -137,8 +138,16 @@ impl<const MESSAGE: usize, const OUT: usize, const HTTP: usize, const TOKEN: usi
     }
 }
 
+impl<const MESSAGE: usize, const OUT: usize, const HTTP: usize, const TOKEN: usize, const SEEN: usize> fmt::Debug
+    for Buffers<MESSAGE, OUT, HTTP, TOKEN, SEEN>
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The app secret and the token lie in them.
+        write!(f, "Buffers({} bytes)", size_of::<Self>())
+    }
+}
+
 /// [`Buffers`] with the tables that borrow from them; lent to one bot.
-#[derive(Debug)]
 pub struct Tables<'s> {
     http: [HttpLane<'s>; 1],
     outbox: [CallSlot<'s>; 1],
@@ -157,6 +166,12 @@ pub struct Tables<'s> {
     finished: &'s mut [FinishedId],
     reactions: &'s mut [AckReaction],
     notices: &'s mut [Notice],
+}
+
+impl fmt::Debug for Tables<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tables")
+    }
 }
 
 impl<'s> Tables<'s> {

@@ -37,7 +37,9 @@ pub(crate) struct Hints<'s> {
 }
 
 impl<'s> Hints<'s> {
-    pub(crate) fn new(slots: Slots<'s, ChatLocale>) -> Self {
+    pub(crate) fn new(mut slots: Slots<'s, ChatLocale>) -> Self {
+        // The table may have served another bot.
+        slots.as_mut_slice().fill(ChatLocale::EMPTY);
         Self { slots }
     }
 

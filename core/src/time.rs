@@ -11,6 +11,9 @@ pub struct Instant(u64);
 impl Instant {
     /// The start of the clock.
     pub const ZERO: Self = Self(0);
+    /// Where a runtime's clock best starts: 30 days before it there is room for the ages of
+    /// [restored](crate::Bot::restore_seen) ids.
+    pub const START: Self = Self(30 * 24 * 60 * 60 * 1000);
     /// A time that never comes.
     pub const FAR: Self = Self(u64::MAX);
 

@@ -14,8 +14,12 @@
 
 mod support;
 
-use larkwire_core::fault::DropReason;
-use larkwire_core::{Call, Closed, Lane, Seed, State, Storage, Verdict, Wish};
+use larkwire_core::fault::{DropReason, Misuse};
+use larkwire_core::{
+    AckReactions, Call, Closed, Config, GateRules, Identity, Lane, LinkMode, Locale, OwnOpenId, ResponseId,
+    RestoreError, Seed, State, Storage, UnixMillis, Verdict, Wish,
+};
+use serde_json::json;
 use support::*;
 
 /// A life with a bit of everything, the same at any chop size.
@@ -72,20 +76,109 @@ fn busy_life(mut w: World) -> World {
     w
 }
 
-fn chopped(chop: usize, storage: Storage<'static>) -> World {
-    let mut w = World::with(config(), storage);
-    w.chop = chop;
-    busy_life(w)
+/// A bot that knows itself, has a gate, and acknowledges with reactions.
+fn channel() -> Config<'static> {
+    let gate = GateRules {
+        allowed_users: &["ou_1", "ou_b"],
+        mention_only: true,
+        allow_bots: true,
+        stale_after_ms: 60_000,
+        ..GateRules::default()
+    };
+    Config { gate, own_open_id: OwnOpenId::Fetched, ack_reactions: AckReactions::Auto, ..config() }
 }
+
+fn group(n: u32, open_id: &str, kind: &str, at: &str, text: &str) -> String {
+    let mut event: serde_json::Value =
+        serde_json::from_str(&message_json(&format!("e{n}"), &format!("om_{n}"), text)).unwrap();
+    event["event"]["sender"] = json!({"sender_id": {"open_id": open_id}, "sender_type": kind});
+    event["event"]["message"]["chat_type"] = json!("group");
+    event["event"]["message"]["mentions"] = json!([{"key": "@_user_1", "id": {"open_id": at}, "name": "Echo"}]);
+    event.to_string()
+}
+
+fn click(n: u32, open_id: &str) -> String {
+    let header = json!({"event_id": format!("c{n}"), "event_type": "card.action.trigger", "app_id": APP_ID});
+    json!({"schema": "2.0", "header": header, "event": {"operator": {"open_id": open_id}, "action": {"value": {}}}})
+        .to_string()
+}
+
+/// The callback that is being offered is taken, to be answered later.
+fn take(w: &mut World) -> ResponseId {
+    let id = w.bot.poll_delivery().and_then(|event| event.response_id()).expect("a callback waits");
+    w.decide(Verdict::Later);
+    id
+}
+
+fn answer(w: &mut World, id: ResponseId, body: &str) -> Result<(), Misuse> {
+    let result = w.fact(|bot, now| bot.respond(now, id, body.as_bytes()));
+    w.run();
+    result
+}
+
+/// A day in a channel: who may speak, who is mentioned, who clicks, and what is said to them.
+fn channel_life(mut w: World) -> World {
+    const T0: u64 = 1_700_000_000_000;
+    w.fact(|bot, now| bot.handle_wall_clock(now, Some(UnixMillis(T0))));
+    w.script.bot_infos.push_back(Reply::json(500, "{}"));
+    w.start();
+    w.until_open(60_000);
+    w.event("m1", &group(1, "ou_1", "user", "ou_bot", "nobody knows who is meant"));
+    w.advance(12_000);
+    w.event("m2", &group(2, "ou_1", "user", "ou_bot", "早上好，今天很强"));
+    w.event("m3", &group(3, "ou_1", "user", "ou_else", "hi"));
+    w.event("m4", &group(4, "ou_9", "user", "ou_bot", "hi"));
+    w.event("m5", &group(2, "ou_1", "user", "ou_bot", "again"));
+    w.event("m6", &group(6, "ou_bot", "app", "ou_bot", "hi"));
+    w.script.reactions.push_back(Reply::with(429, &[("Retry-After", "2")], r#"{"code":99991400}"#));
+    (10..16).for_each(|n| w.event(&format!("m{n}"), &group(n, "ou_b", "app", "ou_bot", "beep")));
+    w.bot.set_chat_locale("oc_1", Some(Locale::Ja)).unwrap();
+    w.script.reactions.push_back(Reply::json(400, r#"{"code":231001,"msg":"no such name"}"#));
+    w.event("m20", &group(20, "ou_1", "user", "ou_bot", "了解"));
+    w.event("m21", &other_json("e21", "im.chat.member.bot.added_v1"));
+    w.script.app = App::Hold;
+    w.event("c1", &click(1, "ou_1"));
+    let first = take(&mut w);
+    w.raw(&[ws(2, &event_frame("c2", &click(2, "ou_9"))), ws(2, &event_frame("c3", &click(3, "ou_1")))].concat());
+    let third = take(&mut w);
+    w.advance(700);
+    answer(&mut w, third, "[]").unwrap_err();
+    answer(&mut w, first, r#"{"toast":{"type":"info","content":"第一"}}"#).unwrap();
+    w.event("m22", &group(22, "ou_1", "user", "ou_bot", "waits"));
+    w.advance(1900);
+    w.decide(Verdict::Accepted);
+    answer(&mut w, third, "{}").unwrap_err();
+    w.event("c4", &click(4, "ou_1"));
+    w.advance(3000);
+    w.script.app = App::Accept;
+    w.room(5);
+    w.fact(|bot, now| bot.refresh_identity(now));
+    w.submit(Call::AddReaction { message_id: "om_2", emoji_type: "OK" });
+    w.fact(|bot, now| bot.handle_wall_clock(now, Some(UnixMillis(T0 + 100_000))));
+    w.event("m23", &group(23, "ou_1", "user", "ou_bot", "too old by now"));
+    w.cut(Lane::Socket, Closed::Reset);
+    w.until_open(60_000);
+    w.script.app = App::Hold;
+    w.event("c5", &click(5, "ou_1"));
+    take(&mut w);
+    w.shut_down();
+    w.advance(15_000);
+    assert_eq!(w.bot.state(), State::Closed);
+    w
+}
+
+const LIVES: [(fn() -> Config<'static>, fn(World) -> World); 2] = [(config, busy_life), (channel, channel_life)];
 
 #[test]
 fn line_1_looking_changes_nothing_and_not_looking_loses_nothing() {
-    let quiet = busy_life(World::new());
-    // The same life with a curious neighbour who asks everything all the time.
-    let mut w = World::new();
-    w.curious = true;
-    let curious = busy_life(w);
-    assert_eq!(quiet.observed(), curious.observed());
+    for (config, life) in LIVES {
+        let quiet = life(World::with(config(), Storage::growable()));
+        // The same life with a curious neighbour who asks everything all the time.
+        let mut w = World::with(config(), Storage::growable());
+        w.curious = true;
+        let curious = life(w);
+        assert_eq!(quiet.observed(), curious.observed());
+    }
 }
 
 #[test]
@@ -102,19 +195,94 @@ fn line_2_a_fact_that_contradicts_the_wish_is_ignored() {
     w.fact(|bot, now| bot.handle_transmitted(now, Lane::Socket, attempt, 1_000_000));
     w.fact(|bot, now| bot.handle_received(now, Lane::Socket, attempt, b""));
     w.fact(|bot, now| bot.handle_timeout(now));
+    w.fact(|bot, now| bot.refresh_identity(now));
+    let stray = ResponseId::from_u64(1);
+    assert_eq!(w.fact(|bot, now| bot.respond(now, stray, b"{}")), Err(Misuse::Late));
     w.run();
     assert_eq!(w.observed(), before);
 }
 
 #[test]
+fn line_2_what_comes_too_late_changes_nothing() {
+    let mut w = World::new().open();
+    w.script.app = App::Hold;
+    w.event("c1", &click(1, "ou_1"));
+    let delivery = w.bot.poll_delivery().unwrap().id();
+    let response = take(&mut w);
+    answer(&mut w, response, "{}").unwrap();
+    let (before, seen) = (w.observed(), w.bot.seen_count());
+    for verdict in [Verdict::Accepted, Verdict::Discarded, Verdict::Later, Verdict::Refused] {
+        w.fact(|bot, now| bot.handle_delivered(now, delivery, verdict));
+    }
+    assert_eq!(answer(&mut w, response, "{}"), Err(Misuse::Late));
+    assert_eq!(w.fact(|bot, now| bot.restore_seen(now, b"anything")), Err(RestoreError::TooLate));
+    w.advance(3000);
+    assert_eq!((w.observed(), w.bot.seen_count()), (before, seen));
+}
+
+#[test]
 fn line_3_how_bytes_are_split_is_not_observed() {
     for storage in [Storage::growable as fn() -> Storage<'static>, small] {
-        let whole = chopped(usize::MAX, storage());
-        assert!(whole.delivered.len() >= 5 && whole.acks.len() >= 8, "{:?}", whole.ids());
-        for chop in CHOPS {
-            let other = chopped(chop, storage());
-            assert_eq!(other.observed(), whole.observed(), "chop {chop}");
+        for (config, life) in LIVES {
+            let whole = life(World::with(config(), storage()));
+            assert!(whole.acks.len() >= 8, "{:?}", whole.ids());
+            for chop in CHOPS {
+                let mut other = World::with(config(), storage());
+                other.chop = chop;
+                assert_eq!(life(other).observed(), whole.observed(), "chop {chop}");
+            }
         }
+    }
+}
+
+#[test]
+fn line_3_what_the_busy_lives_are_about_does_happen() {
+    let w = busy_life(World::new());
+    assert!(w.delivered.len() >= 5, "{:?}", w.ids());
+    for storage in [Storage::growable as fn() -> Storage<'static>, small] {
+        let w = channel_life(World::with(channel(), storage()));
+        let stats = w.bot.stats();
+        for reason in [
+            DropReason::BotIdentityUnknown,
+            DropReason::BotLoop,
+            DropReason::Duplicate,
+            DropReason::InboxFull,
+            DropReason::NoMention,
+            DropReason::SelfSent,
+            DropReason::SenderNotAllowed,
+            DropReason::Stale,
+        ] {
+            assert!(w.dropped(reason) > 0, "{reason:?}");
+        }
+        assert!(stats.reactions_sent >= 5 && stats.reactions_dropped >= 1, "{stats:?}");
+        assert_eq!(stats.callbacks_answered, 1);
+        assert_eq!(w.bot.identity(), Identity::Known { open_id: "ou_bot", app_name: "Echo" });
+    }
+}
+
+#[test]
+fn line_3_every_split_point_of_a_click_and_a_mention() {
+    let script: Vec<u8> = [
+        event_frame("m1", &group(1, "ou_1", "user", "ou_bot", "嗨")),
+        event_frame("m2", &group(2, "ou_9", "user", "ou_bot", "hi")),
+        event_frame("c1", &click(1, "ou_1")),
+        event_frame("c2", &click(2, "ou_9")),
+    ]
+    .iter()
+    .flat_map(|frame| ws(2, frame))
+    .collect();
+    let mut first: Option<String> = None;
+    for split in 0..=script.len() {
+        let mut w = World::with(channel(), small()).open();
+        w.script.app = App::Later;
+        w.raw(&script[..split]);
+        w.raw(&script[split..]);
+        let id = ResponseId::from_u64(2);
+        answer(&mut w, id, r#"{"toast":{"type":"info","content":"好"}}"#).unwrap();
+        w.advance(3000);
+        assert_eq!((w.acks.len(), w.reactions().len()), (4, 1));
+        let seen = w.observed();
+        assert_eq!(*first.get_or_insert(seen.clone()), seen, "split at {split}");
     }
 }
 
@@ -250,6 +418,26 @@ fn line_7_it_is_never_asleep_without_an_alarm_not_even_at_the_end_of_time() {
 }
 
 #[test]
+fn line_7_a_bot_that_rests_sleeps_until_it_is_asked_something() {
+    for link in [LinkMode::Off, LinkMode::Discover] {
+        let mut w = World::with(Config { link, ..channel() }, Storage::growable());
+        w.script.bot_infos.push_back(Reply::json(500, "{}"));
+        w.start();
+        w.advance(20_000);
+        let alarm = |w: &World| (w.bot.state(), w.bot.poll_timeout().is_some());
+        assert_eq!(alarm(&w), (State::Resting, false), "{link:?}");
+        assert!(matches!(w.bot.identity(), Identity::Known { .. }));
+        w.reply("om_1", "hi");
+        assert_eq!((w.completed.len(), alarm(&w)), (1, (State::Resting, true)), "the connection is kept a while");
+        w.advance(10_000);
+        assert_eq!(alarm(&w), (State::Resting, false));
+        w.shut_down();
+        assert_eq!(w.bot.state(), State::Closed);
+        assert!(w.upgrades().is_empty());
+    }
+}
+
+#[test]
 fn line_8_acked_means_taken_and_refused_means_forgotten() {
     for (verdict, acked, again) in [
         (Verdict::Accepted, 1, DropReason::Duplicate),
@@ -275,6 +463,36 @@ fn line_8_acked_means_taken_and_refused_means_forgotten() {
 }
 
 #[test]
+fn line_8_what_the_gate_stops_is_acked_and_leaves_no_trace() {
+    let mut w = World::with(channel(), Storage::growable()).open();
+    let seen = w.bot.seen_count();
+    w.event("m1", &group(1, "ou_9", "user", "ou_bot", "denied"));
+    w.event("m1", &group(1, "ou_9", "user", "ou_bot", "denied"));
+    w.event("c1", &click(1, "ou_9"));
+    assert_eq!(w.ack_texts(), [r#"{"code":200}"#, r#"{"code":200}"#, r#"{"code":200,"data":"e30="}"#]);
+    assert_eq!((w.dropped(DropReason::SenderNotAllowed), w.bot.seen_count() - seen), (3, 0));
+    assert!(w.delivered.is_empty() && w.reactions().is_empty());
+}
+
+#[test]
+fn line_8_a_callback_is_never_refused_and_always_answered_once() {
+    for (verdict, taken) in
+        [(Verdict::Accepted, true), (Verdict::Discarded, false), (Verdict::Later, true), (Verdict::Refused, false)]
+    {
+        let mut w = World::new().open();
+        w.script.app = App::Hold;
+        w.event("c1", &click(1, "ou_1"));
+        w.decide(verdict);
+        w.advance(2500);
+        assert_eq!(w.ack_texts(), [r#"{"code":200,"data":"e30="}"#], "{verdict:?}");
+        w.event("c1", &click(1, "ou_1"));
+        assert_eq!(w.bot.poll_delivery().is_none(), taken, "{verdict:?}");
+        w.advance(5000);
+        assert_eq!(w.acks.len(), 2);
+    }
+}
+
+#[test]
 fn line_9_after_the_end_every_wish_is_down_for_ever() {
     let mut w = World::new().open();
     let attempt = w.attempt(Lane::Socket).unwrap();
@@ -286,6 +504,10 @@ fn line_9_after_the_end_every_wish_is_down_for_ever() {
         w.fact(|bot, now| bot.handle_closed(now, lane, attempt, Closed::Eof));
     }
     w.room(7);
+    w.fact(|bot, now| bot.refresh_identity(now));
+    let call = w.fact(|bot, now| bot.submit(now, Call::BotInfo));
+    let answer = w.fact(|bot, now| bot.respond(now, ResponseId::from_u64(1), b"{}"));
+    assert_eq!((call, answer), (Err(Misuse::Stopping), Err(Misuse::Stopping)));
     w.sleep(u64::MAX / 2);
     assert_eq!((w.end(), w.bot.state()), (end, State::Closed));
 }
@@ -293,6 +515,11 @@ fn line_9_after_the_end_every_wish_is_down_for_ever() {
 #[test]
 fn line_10_the_same_seed_and_facts_give_the_same_bytes_and_another_seed_others() {
     let life = |seed| busy_life(World::seeded(config(), Storage::growable(), Seed([seed; 32])));
+    let channel = |seed| channel_life(World::seeded(channel(), Storage::growable(), Seed([seed; 32])));
+    let (a, b, c) = (channel(1), channel(1), channel(2));
+    assert_eq!(a.observed(), b.observed());
+    assert_ne!(a.sent, c.sent);
+    assert_ne!(a.reactions(), c.reactions(), "other names are chosen");
     let (a, b, c) = (life(1), life(1), life(2));
     assert_eq!(a.observed(), b.observed());
     assert_ne!(a.sent, c.sent);

@@ -1,5 +1,11 @@
 //! Ten thousand lives of random facts in any order: no panic, never asleep without an alarm, and an end in bounded time
 //! when it is asked for (contract lines 2 and 7). `support::World` checks the rest of the contract after every fact.
+//!
+//! ```text
+//! dice ─► pool ─┬─► Life, below: peers that say anything, runtimes that do anything
+//!               └─► promises: an honest platform; every ack, answer and reaction is accounted for (line 8)
+//!                      └── gate: the rules of the gate, written a second time
+//! ```
 #![cfg(feature = "alloc")]
 #![allow(
     clippy::unwrap_used,
@@ -12,37 +18,23 @@
     reason = "tests may panic, and print figures"
 )]
 
+#[path = "random_facts/dice.rs"]
+mod dice;
+#[path = "random_facts/gate.rs"]
+mod gate;
+#[path = "random_facts/pool.rs"]
+mod pool;
+#[path = "random_facts/promises.rs"]
+mod promises;
 mod support;
 
+use dice::Dice;
 use larkwire_core::{
-    Attempt, Body, Call, CallId, Closed, Config, DeliveryId, Lane, Seed, State, Storage, UnixMillis, Verdict, Wish,
+    Attempt, CallId, Closed, Config, DeliveryId, Identity, Lane, OnFatal, ResponseId, Seed, State, Storage, UnixMillis,
+    Verdict, Wish,
 };
+use pool::Deed;
 use support::*;
-
-/// SplitMix64, so that a seed printed here means the same everywhere.
-struct Dice(u64);
-
-impl Dice {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, n: usize) -> usize {
-        (self.next() % n as u64) as usize
-    }
-
-    fn one_in(&mut self, n: usize) -> bool {
-        self.below(n) == 0
-    }
-
-    fn bytes(&mut self, n: usize) -> Vec<u8> {
-        (0..n).map(|_| self.next() as u8).collect()
-    }
-}
 
 struct Life {
     w: World,
@@ -50,8 +42,10 @@ struct Life {
     old_attempts: Vec<(Lane, Attempt)>,
     old_ids: Vec<DeliveryId>,
     old_calls: Vec<CallId>,
+    responses: Vec<ResponseId>,
     submitted: u64,
     opened: u64,
+    rested: u64,
 }
 
 const WHYS: [Closed; 4] = [Closed::Eof, Closed::Reset, Closed::Dns, Closed::Tls];
@@ -63,18 +57,30 @@ impl Life {
         let config = Config {
             max_attempts: dice.one_in(10).then_some(3),
             follow_reconnect_count: dice.one_in(10),
-            on_fatal: if dice.one_in(2) { larkwire_core::config::OnFatal::SlowRetry } else { Default::default() },
+            on_fatal: if dice.one_in(2) { OnFatal::SlowRetry } else { OnFatal::End },
+            dedup_window_ms: if dice.one_in(3) { 1000 } else { 43_200_000 },
             pong_timeout_ms: if dice.one_in(5) { 0 } else { 20_000 },
             call_timeout_ms: [1, 1000, 60_000][dice.below(3)],
-            ..config()
+            ..pool::rules(&mut dice)
         };
         let mut w = World::seeded(config, storage, Seed([seed as u8; 32]));
         w.now = if dice.one_in(50) { u64::MAX - 200_000 } else { dice.below(100_000) as u64 };
-        Self { w, dice, old_attempts: Vec::new(), old_ids: Vec::new(), old_calls: Vec::new(), submitted: 0, opened: 0 }
+        let (old_attempts, old_ids, old_calls, responses) = Default::default();
+        let mut life =
+            Self { w, dice, old_attempts, old_ids, old_calls, responses, submitted: 0, opened: 0, rested: 0 };
+        if life.dice.one_in(3) {
+            life.restore();
+        }
+        if life.dice.one_in(2) {
+            // Everything began well; from here on anything goes.
+            life.w.script.app = App::Hold;
+            life.w.start();
+        }
+        life
     }
 
     fn step(&mut self) {
-        match self.dice.below(24) {
+        match self.dice.below(28) {
             0..=3 => self.jump(),
             4..=15 => self.stream(),
             16..=17 => self.verdict(),
@@ -89,6 +95,17 @@ impl Life {
                 self.w.fact(|bot, now| bot.handle_wall_clock(now, wall));
             }
             22 => self.stale(),
+            23..=24 => self.respond(),
+            25 => {
+                let locale = self.dice.one_in(2).then(|| pool::locale(&mut self.dice));
+                let chat = self.dice.pick(&["oc_1", "oc_2", "oc_3", "oc_4", "oc_5", ""]);
+                let told = self.w.bot.set_chat_locale(chat, locale);
+                assert_eq!(told.is_err_and(|misuse| misuse != larkwire_core::fault::Misuse::Full), chat.is_empty());
+            }
+            26 => match self.dice.one_in(4) {
+                true => self.restore(),
+                false => self.w.fact(|bot, now| bot.refresh_identity(now)),
+            },
             _ => {
                 let _ = self.w.bot.take_notice();
                 if self.dice.one_in(40) {
@@ -97,6 +114,33 @@ impl Life {
             }
         }
         self.opened += u64::from(self.w.bot.state() == State::Open);
+        self.rested += u64::from(self.w.bot.state() == State::Resting);
+        if self.w.bot.poll_timeout().is_none() && self.w.bot.ended().is_none() {
+            // It rests with nothing to do: no call is open, and nobody waits to hear who the bot is.
+            assert_eq!(self.w.bot.stats().calls_finished, self.submitted);
+            assert!(!matches!(self.w.bot.identity(), Identity::Unknown { .. }));
+        }
+    }
+
+    /// A memory comes back, or what is left of one; after the first event it is too late.
+    fn restore(&mut self) {
+        let bytes = pool::stored(&mut self.dice);
+        let before = self.w.bot.seen_count();
+        let restored = self.w.fact(|bot, now| bot.restore_seen(now, &bytes));
+        let after = self.w.bot.seen_count();
+        assert_eq!(restored.map_or(0, |n| n as u64), after - before);
+        assert!(restored.is_err() || before == 0);
+    }
+
+    /// An answer to a callback that waits, waited, or never was.
+    fn respond(&mut self) {
+        let stray = ResponseId::from_u64(self.dice.next() % 50);
+        let id = if self.responses.is_empty() || self.dice.one_in(6) { stray } else { self.dice.pick(&self.responses) };
+        let long = format!(r#"{{"toast":"{}"}}"#, "x".repeat(self.dice.below(1200)));
+        let body = self.dice.pick(&[b"{}", long.as_bytes(), b"[]", b"", b"{\"a\":\"\xff\"}", b" {\n} "]);
+        let before = self.w.bot.stats().callbacks_answered;
+        let taken = self.w.fact(|bot, now| bot.respond(now, id, body));
+        assert_eq!(self.w.bot.stats().callbacks_answered - before, u64::from(taken.is_ok()));
     }
 
     fn jump(&mut self) {
@@ -197,17 +241,42 @@ impl Life {
                 self.dice.below(9),
                 self.dice.below(9000)
             )
+        } else if good && out.contains("/bot/v3/info") {
+            r#"{"code":0,"bot":{"open_id":"ou_bot","app_name":"Echo"}}"#.to_owned()
         } else {
-            let codes = [0, 1, 403, 514, 10_003, 99_991_663, 99_991_400, 230_001, 1_000_040_350, 1_000_040_351, -1, 77];
+            let codes = [
+                0,
+                1,
+                403,
+                514,
+                10_003,
+                99_991_663,
+                99_991_400,
+                230_001,
+                231_001,
+                231_003,
+                1_000_040_350,
+                1_000_040_351,
+                -1,
+                77,
+            ];
             format!(
                 "{{\"code\":{},\"msg\":\"m\",\"data\":{{\"message_id\":\"om_1\"}}}}",
-                codes[self.dice.below(codes.len())]
+                if good && self.dice.one_in(2) { 0 } else { self.dice.pick(&codes) }
             )
         };
         let status =
             [200, 200, 200, 200, 400, 401, 429, 500, 302, 100, 101, 204][if good { 0 } else { self.dice.below(12) }];
-        let headers = ["", "Connection: close\r\n", "Retry-After: 3\r\n", "Transfer-Encoding: chunked\r\n"]
-            [self.dice.below(8).min(3) % 4];
+        let headers = self.dice.pick(&[
+            "",
+            "Connection: close\r\n",
+            "Retry-After: 3\r\n",
+            "Date: Tue, 14 Nov 2023 22:13:20 GMT\r\n",
+            "X-Tt-Logid: 2023\r\n",
+            "Transfer-Encoding: chunked\r\n",
+            "",
+            "",
+        ]);
         let Reply::Raw(bytes) = Reply::json(status, &reply) else { unreachable!() };
         let text = String::from_utf8(bytes).unwrap();
         text.replacen("Content-Type", &format!("{headers}Content-Type"), 1).into_bytes()
@@ -238,9 +307,10 @@ impl Life {
         let (event, message) = (format!("e{n}"), format!("om_{}", self.dice.below(6)));
         let size = if self.dice.one_in(12) { 4000 } else { [0, 3, 50, 300][self.dice.below(4)] };
         let json = message_json(&event, &message, &"中".repeat(size / 3));
-        let frame = match self.dice.below(12) {
-            0..=2 => event_frame(&format!("m{n}"), &json),
-            3 => event_frame(&format!("m{n}"), &other_json(&event, "card.action.trigger")),
+        let frame = match self.dice.below(16) {
+            0..=1 => event_frame(&format!("m{n}"), &json),
+            2..=3 => event_frame(&format!("m{n}"), &other_json(&event, "card.action.trigger")),
+            12..=15 => event_frame(&format!("m{n}"), &Deed::any(&mut self.dice, &pool::PEOPLE).json()),
             4..=6 => {
                 let sum = [2, 2, 3, 64, 65, 2_000_000_000_u64][self.dice.below(6)];
                 let seq = self.dice.below(4) as i64 - i64::from(self.dice.one_in(10));
@@ -268,7 +338,14 @@ impl Life {
     fn verdict(&mut self) {
         let current = self.w.bot.poll_delivery().map(|event| event.id());
         self.old_ids.extend(current);
-        let verdict = [Verdict::Accepted, Verdict::Accepted, Verdict::Refused, Verdict::Discarded][self.dice.below(4)];
+        self.responses.extend(self.w.bot.poll_delivery().and_then(|event| event.response_id()));
+        let verdict = self.dice.pick(&[
+            Verdict::Accepted,
+            Verdict::Accepted,
+            Verdict::Later,
+            Verdict::Refused,
+            Verdict::Discarded,
+        ]);
         let id = if self.dice.one_in(5) && !self.old_ids.is_empty() {
             Some(self.old_ids[self.dice.below(self.old_ids.len())])
         } else {
@@ -280,13 +357,9 @@ impl Life {
     }
 
     fn submit(&mut self) {
-        let text = "x".repeat([1, 100, 2000][self.dice.below(3)]);
-        let call = if self.dice.one_in(2) {
-            Call::reply_text("om_1", &text)
-        } else {
-            Call::Send { receive_id: "oc_1", receive_id_type: None, body: Body::text(&text), uuid: Some("u") }
-        };
-        if let Ok(id) = self.w.fact(|bot, now| bot.submit(now, call)) {
+        let w = &mut self.w;
+        let submitted = pool::with_call(&mut self.dice, |call| w.fact(|bot, now| bot.submit(now, call)));
+        if let Ok(id) = submitted {
             self.old_calls.push(id);
             self.submitted += 1;
         }
@@ -317,8 +390,9 @@ impl Life {
             _ => self.w.fact(|bot, now| bot.handle_transmitted(now, lane, attempt, 10)),
         }
         let (state, mut stats) = (self.w.bot.state(), *self.w.bot.stats());
-        // Time may have let a waiting call expire; nothing else may come of it.
+        // Time may have let a waiting call or reaction expire; nothing else may come of it.
         stats.calls_finished = before.1.calls_finished;
+        stats.reactions_dropped = before.1.reactions_dropped;
         assert_eq!((state, stats), before);
     }
 
@@ -339,7 +413,17 @@ impl Life {
     }
 }
 
-fn live(seed: u64, steps: u64) -> (bool, u64) {
+/// How many of all lives reached what.
+#[derive(Default)]
+struct Reached {
+    opened: u64,
+    rested: u64,
+    accepted: u64,
+    reactions: u64,
+    answers: u64,
+}
+
+fn live(seed: u64, steps: u64, reached: &mut Reached) {
     let mut life = Life::new(seed);
     for _ in 0..steps {
         life.step();
@@ -351,35 +435,77 @@ fn live(seed: u64, steps: u64) -> (bool, u64) {
     let newest = life.w.newest;
     life.w.now = life.w.now.max(newest);
     life.end();
-    (life.opened > 0, life.w.bot.stats().accepted)
+    let stats = life.w.bot.stats();
+    reached.opened += u64::from(life.opened > 0);
+    reached.rested += u64::from(life.rested > 0);
+    reached.accepted += stats.accepted;
+    reached.reactions += stats.reactions_sent;
+    reached.answers += stats.callbacks_answered;
+}
+
+/// More lives, or longer ones, for those who have the time.
+fn number(name: &str, default: u64) -> u64 {
+    std::env::var(name).ok().map_or(default, |text| text.parse().unwrap())
+}
+
+/// One life for each seed, on two threads; a panic names its seed.
+fn lives<T: Default + Send + 'static>(seeds: u64, live: fn(u64, &mut T)) -> [T; 2] {
+    let handles = [0, 1].map(|part| {
+        std::thread::spawn(move || {
+            let mut sum = T::default();
+            for seed in (part..seeds).step_by(2) {
+                let life = std::panic::AssertUnwindSafe(|| live(seed, &mut sum));
+                assert!(std::panic::catch_unwind(life).is_ok(), "seed {seed}");
+            }
+            sum
+        })
+    });
+    handles.map(|handle| handle.join().unwrap())
 }
 
 #[test]
 fn ten_thousand_lives_of_random_facts() {
-    // More lives, or longer ones, for those who have the time.
-    let number = |name, default| std::env::var(name).ok().map_or(default, |text: String| text.parse().unwrap());
-    let (seeds, steps) = (number("LARKWIRE_SEEDS", 10_000), number("LARKWIRE_STEPS", 60));
-    let threads = 2;
-    let handles: Vec<_> = (0..threads)
-        .map(|part| {
-            std::thread::spawn(move || {
-                let (mut opened, mut accepted) = (0_u64, 0);
-                for seed in (part..seeds).step_by(threads as usize) {
-                    let result = std::panic::catch_unwind(|| live(seed, steps));
-                    let Ok((open, taken)) = result else { panic!("seed {seed}") };
-                    opened += u64::from(open);
-                    accepted += taken;
-                }
-                (opened, accepted)
-            })
-        })
-        .collect();
-    let (mut opened, mut accepted) = (0, 0);
-    for handle in handles {
-        let (o, a) = handle.join().unwrap();
-        opened += o;
-        accepted += a;
+    let seeds = number("LARKWIRE_SEEDS", 10_000);
+    let sums = lives::<Reached>(seeds, |seed, reached| live(seed, number("LARKWIRE_STEPS", 60), reached));
+    let sum = |of: fn(&Reached) -> u64| sums.iter().map(of).sum::<u64>();
+    let (opened, rested, accepted) = (sum(|r| r.opened), sum(|r| r.rested), sum(|r| r.accepted));
+    let (reactions, answers) = (sum(|r| r.reactions), sum(|r| r.answers));
+    println!(
+        "{seeds} lives, {opened} reached an open link, {rested} rested, {accepted} events accepted, {answers} callbacks \
+         answered, {reactions} reactions"
+    );
+    assert!(opened > seeds / 2 && accepted > seeds / 5, "the lives must reach something: {opened} {accepted}");
+    assert!(rested > seeds / 100 && reactions > seeds / 500 && answers > seeds / 500, "{rested} {reactions} {answers}");
+}
+
+#[test]
+fn on_an_honest_platform_every_frame_is_acked_as_promised_and_the_gate_keeps_its_rules() {
+    let seeds = number("LARKWIRE_SEEDS", 2000);
+    let sums = lives::<promises::Sums>(seeds, |seed, sums| promises::live(seed, number("LARKWIRE_STEPS", 60), sums));
+    let mut all = std::collections::BTreeMap::new();
+    for (what, times) in sums.iter().flat_map(|sums| &sums.outcomes) {
+        *all.entry(what.as_str()).or_insert(0) += times;
     }
-    println!("{seeds} lives, {opened} reached an open link, {accepted} events accepted");
-    assert!(opened > seeds / 5 && accepted > seeds / 20, "the lives must reach something: {opened} {accepted}");
+    println!("{seeds} lives, {} frames: {all:?}", sums.iter().map(|sums| sums.frames).sum::<u64>());
+    for what in [
+        "Accepted",
+        "BotIdentityUnknown",
+        "BotLoop",
+        "BotSender",
+        "Discarded",
+        "Duplicate",
+        "InboxFull",
+        "Later",
+        "Malformed",
+        "NoMention",
+        "OtherApp",
+        "Refused",
+        "SelfSent",
+        "SenderNotAllowed",
+        "Stale",
+        "answered",
+        "reaction",
+    ] {
+        assert!(all.contains_key(what), "no life reached {what}");
+    }
 }

@@ -80,8 +80,10 @@ impl Client {
             }
             Bot::new(config, Storage::growable(), Seed(seed))
         })?;
-        bot.handle_wall_clock(Instant::ZERO, unix_now());
-        let memory = settings.dedup_file.as_deref().map(|path| SeenFile::open(path, &mut bot, Instant::ZERO));
+        bot.handle_wall_clock(Instant::START, unix_now());
+        // A client for calls hears nothing that it could remember.
+        let path = settings.dedup_file.as_deref().filter(|_| settings.link == LinkMode::Connect);
+        let memory = path.map(|path| SeenFile::open(path, &mut bot, Instant::START));
         let memory = memory.transpose()?;
         for (chat_id, locale) in &settings.chat_locales {
             bot.set_chat_locale(chat_id, Some(*locale)).map_err(|error| SettingsError::new("chat_locales", error))?;

@@ -40,7 +40,7 @@ pub struct Settings {
     pub(crate) chat_locales: Vec<(String, Locale)>,
     pub(crate) split_text_at: usize,
     own_open_id: Option<String>,
-    link: LinkMode,
+    pub(crate) link: LinkMode,
 }
 
 impl fmt::Debug for Settings {

@@ -46,6 +46,7 @@ impl Api<'_> {
         shared: &mut Shared<'_>,
     ) -> Option<Fatal> {
         let answer = self.lanes.get(finished.lane).and_then(HttpLane::answer).filter(|_| finished.fault.is_none());
+        let floor_ms = answer.as_ref().map_or(0, |answer| answer.floor_ms().min(CALL_WAIT_MS));
         let refused = match answer {
             Some(answer) => token::read(&answer),
             None => Err(token::Refused::default()),
@@ -60,7 +61,7 @@ impl Api<'_> {
                 Some(Fatal { reason: FatalReason::Credentials, code: refused.code, message: refused.message })
             }
             Err(refused) => {
-                let wait_ms = self.token.failed(refused, &mut shared.rng, shared.now);
+                let wait_ms = self.token.failed(refused, floor_ms, &mut shared.rng, shared.now);
                 shared.report.notice(Notice::TokenFailed { code: refused.code, wait_ms });
                 if self.lookup.is_first() {
                     self.lookup.failed(wait_ms, &mut shared.rng, shared.now);

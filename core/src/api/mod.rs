@@ -261,7 +261,12 @@ impl<'s> Api<'s> {
             }),
             Job::Token => lane.write(|w| token::write_request(w, account)),
         };
-        (!written).then_some(Finished { lane: index, job, fault: Some(Fault::Request) })
+        if written {
+            return None;
+        }
+        // It will never fit: the lane is free for what does.
+        lane.down();
+        Some(Finished { lane: index, job, fault: Some(Fault::Request) })
     }
 
     /// The bot ends: nothing flies any more, what was not finished fails.
@@ -272,5 +277,6 @@ impl<'s> Api<'s> {
         let fault = CallFault { kind: CallFaultKind::Ended, code: 0, message: Default::default() };
         self.outbox.fail_all(fault, &mut shared.report);
         self.reactions.clear();
+        self.token.forget();
     }
 }

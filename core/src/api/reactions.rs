@@ -60,7 +60,10 @@ pub(crate) struct Reactions<'s> {
 
 impl<'s> Reactions<'s> {
     pub(super) fn new(slots: Slots<'s, AckReaction>) -> Self {
-        Self { slots, serial: 0, disabled: [""; NAMES] }
+        let mut reactions = Self { slots, serial: 0, disabled: [""; NAMES] };
+        // The table may have served another bot.
+        reactions.clear();
+        reactions
     }
 
     /// Queues a reaction from `table`, chosen uniformly among the names that are not disabled. When there is no place,

@@ -92,7 +92,7 @@ impl<'s> Token<'s> {
         }
     }
 
-    fn forget(&mut self) {
+    pub(super) fn forget(&mut self) {
         if let Some(secret) = self.region.bytes_mut().get_mut(..self.len) {
             secret.fill(0);
         }
@@ -134,11 +134,11 @@ impl<'s> Token<'s> {
     }
 
     /// The fetch failed: milliseconds until the next one.
-    pub(super) fn failed(&mut self, refused: Refused, rng: &mut Rng, now: Instant) -> u64 {
+    pub(super) fn failed(&mut self, refused: Refused, floor_ms: u64, rng: &mut Rng, now: Instant) -> u64 {
         self.refused = Some(refused);
         self.failures = self.failures.saturating_add(1).min(5);
         let most = 1000_u64.checked_shl(self.failures).unwrap_or(u64::MAX);
-        let wait_ms = rng.up_to(most).max(1);
+        let wait_ms = rng.up_to(most).max(1).max(floor_ms);
         self.brake = now.after(wait_ms);
         wait_ms
     }

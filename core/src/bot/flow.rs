@@ -139,6 +139,8 @@ impl Bot<'_> {
             && (self.link.is_flushed() || by <= now)
         {
             self.stopping = Stopping::Closing;
+            // One that was taken in the meantime.
+            self.link.stop_responses(&mut self.shared);
             self.link.close(&mut self.shared);
         }
         if let (Stopping::Closing, Phase::Ended) = (self.stopping, self.link.phase()) {

@@ -138,7 +138,8 @@ impl<'s> Bot<'s> {
         self.api.outbox.completion()
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) is due, and why. `None` only after the end.
+    /// When [`handle_timeout`](Self::handle_timeout) is due, and why. `None` only after the end, or while the bot
+    /// [rests](State::Resting) and has nothing to do.
     pub fn poll_timeout(&self) -> Option<Deadline> {
         if self.end.is_some() {
             return None;
@@ -204,12 +205,12 @@ impl<'s> Bot<'s> {
     /// over again; other late verdicts are ignored.
     pub fn handle_delivered(&mut self, now: Instant, id: DeliveryId, verdict: Verdict) {
         self.fact(now, |bot| {
-            let reaction = bot.acknowledgement(id, verdict);
-            bot.link.handle_delivered(id, verdict, &mut bot.shared);
-            if let Some((message_id, locale)) = reaction {
+            // Chosen before the verdict lets the bot read on: chance must not depend on how much was read with this event.
+            if let Some((message_id, locale)) = bot.acknowledgement(id, verdict) {
                 let Shared { rng, now, report, .. } = &mut bot.shared;
                 bot.api.reactions.push(message_id, locale.reactions(), rng, *now, report);
             }
+            bot.link.handle_delivered(id, verdict, &mut bot.shared);
         });
     }
 

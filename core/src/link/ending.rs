@@ -1,5 +1,6 @@
 //! How a connection ends: closed by either side, broken, or lost; and what comes after.
 
+use super::arrivals::Arrivals;
 use super::open::push_ws;
 use super::retry::Pace;
 use super::verdict::{Failure, Outcome};
@@ -101,6 +102,7 @@ impl Link<'_> {
     pub(super) fn release(&mut self, shared: &mut Shared<'_>) {
         self.session.closed(&mut shared.report);
         self.intake.reset();
+        self.arrivals = Arrivals::NONE;
         self.output.clear();
         self.url.clear();
         self.scan = HeadScan::default();

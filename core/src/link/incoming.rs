@@ -178,6 +178,10 @@ impl Session<'_> {
                 let callback = event.is_callback();
                 let unix = self.wall.map(|(at, UnixMillis(unix))| UnixMillis(unix.saturating_add(now.since(at))));
                 let speaker = chat.map(|chat| (chat, actor.is_some_and(|actor| gate::is_bot(&actor))));
+                // Also one that is not let through ends a conversation of bots.
+                if let (Some((chat, false)), false) = (speaker, known) {
+                    self.gate.loops.person_spoke(chat);
+                }
                 let mut who = Short::EMPTY;
                 let verdict = if foreign {
                     Err(DropReason::OtherApp)
@@ -200,9 +204,19 @@ impl Session<'_> {
             Ok((id, spans, speaker)) => {
                 self.serial = id.serial;
                 let trace_id = labels.trace_id.map(Short::from_bytes).unwrap_or_default();
-                let arrived = self.stalled_since.unwrap_or(now);
-                self.offered =
-                    Some(Offered { id, spans, place, len, trace_id, split, arrived, decide_by: None, speaker });
+                let arrived = self.arrival.unwrap_or(now);
+                self.offered = Some(Offered {
+                    id,
+                    spans,
+                    place,
+                    len,
+                    trace_id,
+                    split,
+                    arrived,
+                    decide_by: None,
+                    stalls_at: now,
+                    speaker,
+                });
                 Reaction::Offer
             }
             Err(DropReason::InboxFull) => {

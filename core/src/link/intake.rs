@@ -75,6 +75,11 @@ impl<'s> Intake<'s> {
         }
     }
 
+    /// Bytes behind the message that were not looked at.
+    pub(crate) fn unread(&self) -> usize {
+        self.raw_end.saturating_sub(self.raw_start)
+    }
+
     /// A new connection begins.
     pub(crate) fn reset(&mut self) {
         self.msg_start = 0;

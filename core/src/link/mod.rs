@@ -9,6 +9,7 @@
 //! `verdict` says what an outcome means, `retry` how long to wait, `intake` makes messages of bytes, `session` events
 //! of messages; this file moves between the phases and owns the bytes.
 
+mod arrivals;
 mod blocks;
 pub(crate) mod client_config;
 mod ending;
@@ -34,6 +35,7 @@ use crate::shared::{LinkMode, Shared};
 use crate::storage::Region;
 use crate::time::{Earliest, Instant, Why};
 use crate::wire::http::HeadScan;
+use arrivals::Arrivals;
 use intake::Intake;
 use retry::Retry;
 use verdict::Outcome;
@@ -101,6 +103,7 @@ pub(crate) struct Link<'s> {
     pub(crate) session: Session<'s>,
     intake: Intake<'s>,
     output: Pipe<'s>,
+    arrivals: Arrivals,
     pub(crate) url: SocketUrl<'s>,
     attempt: Attempt,
     /// Discovery has succeeded before.
@@ -135,6 +138,7 @@ impl<'s> Link<'s> {
             session,
             intake: Intake::new(input),
             output: Pipe::new(output),
+            arrivals: Arrivals::NONE,
             url: SocketUrl::new(url),
             attempt: Attempt::default(),
             retry: Retry::default(),
@@ -253,6 +257,7 @@ impl<'s> Link<'s> {
             }
             return;
         }
+        self.arrivals.received(shared.now, bytes.len());
         if let Phase::Upgrading { nonce, .. } = self.phase {
             self.read_upgrade(nonce, shared);
         }

@@ -46,9 +46,6 @@ impl Link<'_> {
             self.flush_pong(shared);
             self.flush_responses(shared);
             if !self.settle_owed(shared) {
-                // What lies behind it in the buffer came in no later than now.
-                let since = self.session.stalled_since.unwrap_or(shared.now);
-                self.session.handle_stall(Some(since));
                 break;
             }
             let mut alive = false;
@@ -61,13 +58,11 @@ impl Link<'_> {
                 self.platform_answered(shared);
             }
             match step {
-                Ok(Step::Starved) => {
-                    self.session.handle_stall(None);
-                    break;
-                }
+                Ok(Step::Starved) => break,
                 Ok(Step::Text) => count(&mut shared.report.stats.ignored),
                 Ok(Step::Message | Step::TooBig { .. }) if self.phase != Phase::Open => self.intake.consume(),
                 Ok(Step::Message) => {
+                    self.session.handle_arrival(self.arrivals.of(self.intake.unread()));
                     let reaction = self.session.handle_message(shared.now, self.intake.message(), &mut shared.report);
                     self.react(reaction, shared);
                 }

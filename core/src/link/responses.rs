@@ -20,6 +20,8 @@ use crate::wire::writer::Writer;
 
 /// How long a callback may wait for its answer (protocol section 8.3).
 pub(super) const RESPONSE_MS: u64 = 2500;
+/// Memory a host keeps in each place, so that an ordinary answer allocates nothing.
+const RETAINED: usize = 1024;
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum State {
@@ -142,7 +144,7 @@ impl<'s> Responses<'s> {
     fn free(&mut self, index: usize) {
         if let Some(slot) = self.slots.get_mut(index) {
             slot.state = State::Free;
-            slot.region.relax(0);
+            slot.region.relax(RETAINED);
         }
     }
 }

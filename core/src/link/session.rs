@@ -122,12 +122,13 @@ pub(super) struct Offered {
     pub(super) arrived: Instant,
     /// `None` until room for the ack is reserved.
     pub(super) decide_by: Option<Instant>,
+    /// When waiting for it means that the inbox is stuck.
+    pub(super) stalls_at: Instant,
     /// For a chat message: the hash of its chat, and whether a bot wrote it.
     pub(super) speaker: Option<(u64, bool)>,
 }
 
 /// The protocol above whole messages. It outlives connections: delivered ids and the platform's pace are kept.
-#[derive(Debug)]
 pub struct Session<'s> {
     pub(super) config: ClientConfig,
     pub(super) liveness: Liveness,
@@ -137,8 +138,8 @@ pub struct Session<'s> {
     pub(super) gate: Gate<'s>,
     /// The time of day, and when it was told.
     pub(super) wall: Option<(Instant, UnixMillis)>,
-    /// Since when messages have waited behind the one that is being decided.
-    pub(super) stalled_since: Option<Instant>,
+    /// When the message that is being dealt with came in.
+    pub(super) arrival: Option<Instant>,
     pub(super) hash_key: [u8; 16],
     pub(super) app: u64,
     pub(super) service_id: i32,
@@ -148,6 +149,13 @@ pub struct Session<'s> {
     pub(super) room: usize,
     pub(super) stalled: bool,
     pub(super) accepting: bool,
+}
+
+impl core::fmt::Debug for Session<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        // The hash key would let others find ids that collide.
+        f.debug_struct("Session").field("config", &self.config).field("serial", &self.serial).finish_non_exhaustive()
+    }
 }
 
 impl<'s> Session<'s> {
@@ -161,7 +169,7 @@ impl<'s> Session<'s> {
             responses: Responses::new(storage.callbacks),
             gate: Gate::new(&rules.gate, storage.allowed),
             wall: None,
-            stalled_since: None,
+            arrival: None,
             hash_key: Rng::new(seed).bytes(),
             app: 0,
             service_id: 0,
@@ -190,7 +198,7 @@ impl<'s> Session<'s> {
         }
         self.parts.drop_all();
         self.responses.drop_all();
-        self.stalled_since = None;
+        self.arrival = None;
         self.report_lost(report);
     }
 
@@ -204,10 +212,9 @@ impl<'s> Session<'s> {
         self.wall = unix.map(|unix| (now, unix));
     }
 
-    /// Since when the messages that follow have waited behind an undecided one; `None` when nothing waits. They count as
-    /// arrived then.
-    pub fn handle_stall(&mut self, since: Option<Instant>) {
-        self.stalled_since = since;
+    /// When the message that follows came in, if that was before now: it may have waited behind an undecided one.
+    pub fn handle_arrival(&mut self, at: Option<Instant>) {
+        self.arrival = at;
     }
 
     /// The platform's pace.
@@ -277,6 +284,7 @@ impl<'s> Session<'s> {
     pub fn reveal(&mut self, now: Instant) {
         if let Some(offered) = &mut self.offered {
             let by = now.after(INBOX_MS);
+            offered.stalls_at = by;
             let callback = offered.spans.callback.then(|| offered.arrived.after(RESPONSE_MS));
             offered.decide_by = Some(callback.map_or(by, |answer_by| by.min(answer_by)));
         }
@@ -335,10 +343,18 @@ impl<'s> Session<'s> {
         if matches!(verdict, Verdict::Accepted | Verdict::Later) {
             self.room = self.room.saturating_sub(1);
             if offered.is_some() || id.serial <= self.serial {
+                let mut fresh = false;
                 for key in [id.event_key, id.message_key].into_iter().flatten() {
-                    if !self.seen.contains(now, key) && self.seen.insert(now, key) {
-                        count(&mut report.stats.seen_evicted);
+                    if !self.seen.contains(now, key) {
+                        fresh = true;
+                        if self.seen.insert(now, key) {
+                            count(&mut report.stats.seen_evicted);
+                        }
                     }
+                }
+                // Said twice it is still one event.
+                if offered.is_none() && fresh {
+                    count(&mut report.stats.accepted);
                 }
             }
         }
@@ -380,8 +396,11 @@ impl<'s> Session<'s> {
             return None;
         }
         let id = offered.id;
-        self.stalled = true;
-        self.room = 0;
+        // A callback's own time may be up before that, and says nothing of the inbox.
+        if offered.stalls_at <= now {
+            self.stalled = true;
+            self.room = 0;
+        }
         self.handle_delivered(now, id, Verdict::Refused, message, report)
     }
 

@@ -201,3 +201,36 @@ fn chopping_changes_nothing_of_answers() {
         assert_eq!(run(chop), whole, "chop {chop}");
     }
 }
+
+#[test]
+fn one_stall_after_the_other_does_not_age_a_callback_that_came_late() {
+    let mut w = held();
+    let message =
+        |n: u32| ws(2, &event_frame(&format!("m{n}"), &message_json(&format!("e{n}"), &format!("om_{n}"), "x")));
+    w.raw(&(0..10).flat_map(message).collect::<Vec<_>>());
+    for n in 0..10 {
+        if n == 8 {
+            // 2.4 s after the first one came in, and never was there nothing to decide.
+            w.raw(&ws(2, &event_frame("c1", &other_json("ec1", "card.action.trigger"))));
+        }
+        w.advance(300);
+        w.decide(Verdict::Accepted);
+    }
+    let id = take(&mut w);
+    w.advance(1000);
+    respond(&mut w, id, r#"{"toast":{}}"#).unwrap();
+    assert_eq!(answers(&w), [base64(br#"{"toast":{}}"#)]);
+    assert!(!w.bot.is_room_wanted());
+}
+
+#[test]
+fn a_callback_that_runs_out_of_time_does_not_make_the_inbox_look_stuck() {
+    let mut w = held();
+    let (message, callback) = (message_json("e1", "om_1", "x"), other_json("ec1", "card.action.trigger"));
+    w.raw(&[ws(2, &event_frame("m1", &message)), ws(2, &event_frame("c1", &callback))].concat());
+    w.advance(1900);
+    w.decide(Verdict::Accepted);
+    w.advance(600);
+    assert_eq!(answers(&w), ["e30="]);
+    assert!(!w.bot.is_room_wanted(), "events go on being offered");
+}

@@ -108,3 +108,23 @@ fn a_small_table_keeps_the_newest_of_a_long_memory() {
     message(&mut board, 0);
     assert_eq!(board.ids(), ["e0"], "256 entries are the last 128 messages");
 }
+
+#[test]
+fn a_memory_that_is_restored_again_and_again_still_forgets() {
+    let start = larkwire_core::Instant::START.as_millis();
+    let restart = |bytes: &[u8], unix: u64| {
+        let mut w = World::seeded(config(), Storage::growable(), Seed([3; 32]));
+        w.now = start;
+        w.fact(|bot, now| bot.handle_wall_clock(now, Some(UnixMillis(unix))));
+        w.fact(|bot, now| bot.restore_seen(now, bytes)).unwrap();
+        w
+    };
+    let mut w = at(Some(T0), 1).open();
+    message(&mut w, 1);
+    let mut bytes = export(&w, None);
+    for hours in [4, 8, 11] {
+        bytes = export(&restart(&bytes, T0 + hours * HOUR), None);
+        assert_eq!(bytes.len(), 32 + 2 * 16, "{hours}");
+    }
+    assert_eq!(export(&restart(&bytes, T0 + 13 * HOUR), None).len(), 32, "12 hours after the delivery");
+}

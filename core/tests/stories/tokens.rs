@@ -144,3 +144,15 @@ fn a_token_that_cannot_be_had_is_asked_for_with_pauses_until_the_call_is_out_of_
         assert_eq!(w.bot.state(), State::Open);
     }
 }
+
+#[test]
+fn a_token_endpoint_that_asks_for_a_pause_gets_it() {
+    let mut w = World::new().open();
+    w.script.tokens.push_back(Reply::with(429, &[("x-ogw-ratelimit-reset", "20")], r#"{"code":99991400}"#));
+    w.reply("om_1", "x");
+    w.advance(19_999);
+    assert_eq!(w.token_requests(), 1);
+    w.advance(1);
+    assert_eq!(w.token_requests(), 2);
+    assert!(w.completed[0].result.is_ok());
+}

@@ -1,5 +1,6 @@
 //! The invariants of the contract.
 
+use larkwire_core::wire::writer::Writer;
 use larkwire_core::{State, Wish};
 
 use super::{Told, View, World};
@@ -11,7 +12,11 @@ impl World {
         for lane in self.lanes().into_iter().cycle().take(if self.curious { 50 } else { 0 }) {
             let _ = (bot.poll_lane(lane), bot.poll_receive(lane), bot.poll_transmit(lane), bot.poll_delivery());
             let _ = (bot.poll_completion(), bot.poll_timeout(), bot.state(), bot.ended(), bot.stats());
+            let _ = (bot.identity(), bot.platform_clock(), bot.is_room_wanted(), bot.is_delivery_waiting());
+            bot.write_seen(None, &mut Writer::counting());
         }
+        assert_eq!(bot.is_delivery_waiting(), bot.poll_delivery().is_some());
+        assert_eq!((bot.identity(), bot.platform_clock()), (bot.identity(), bot.platform_clock()));
         assert_eq!(bot.poll_timeout(), bot.poll_timeout());
         let id = |event: larkwire_core::Event<'_>| (event.id(), event.json().len());
         assert_eq!(bot.poll_delivery().map(id), bot.poll_delivery().map(id));
@@ -45,10 +50,8 @@ impl World {
         if bot.ended().is_some() {
             assert!(!any_up && bot.poll_timeout().is_none() && bot.poll_delivery().is_none());
             self.ended_at.get_or_insert(self.now);
-        } else {
-            // A bot that wants no connection and has no call to make rests.
-            let rests = bot.state() == State::Resting && !any_up;
-            assert!(rests || bot.poll_timeout().is_some(), "asleep without an alarm: {:?}", bot.state());
+        } else if bot.poll_timeout().is_none() {
+            assert!(bot.state() == State::Resting && !any_up, "asleep without an alarm: {:?}", bot.state());
         }
         let ended = matches!(bot.state(), State::Fatal | State::Closed);
         assert_eq!(ended, bot.ended().is_some());
