@@ -6,8 +6,11 @@ use std::sync::Arc;
 use larkwire_core as core;
 use larkwire_core::fault::{CallError, Misuse};
 use larkwire_core::locale::Locale;
-use larkwire_core::{Bot, Call, End, Identity, Instant, LinkMode, Seed, Short, State, Stats, Storage, UnixMillis};
+use larkwire_core::{
+    Bot, Call, End, Identity, Instant, LinkMode, Notice, Seed, Short, State, Stats, Storage, UnixMillis,
+};
 use tokio::sync::{oneshot, watch};
+use tokio::task::AbortHandle;
 
 use crate::connect::{Connect, NetConnect};
 use crate::inbox::{Events, Inbox, channel};
@@ -26,6 +29,7 @@ pub struct Client {
 struct Shared {
     monitor: Arc<Monitor>,
     end: watch::Receiver<Option<End>>,
+    task: AbortHandle,
     split_text_at: usize,
 }
 
@@ -91,11 +95,12 @@ impl Client {
         let monitor = Arc::new(Monitor::new(bot));
         let (sender, end) = watch::channel(None);
         let (running, connect) = (Running(Arc::clone(&monitor)), Arc::new(connect));
-        tokio::spawn(async move {
+        let task = tokio::spawn(async move {
             let end = loops::run(Arc::clone(&running.0), connect, inbox, memory).await;
             sender.send_replace(Some(end));
         });
-        Ok(Self { shared: Arc::new(Shared { monitor, end, split_text_at: settings.split_text_at }) })
+        let task = task.abort_handle();
+        Ok(Self { shared: Arc::new(Shared { monitor, end, task, split_text_at: settings.split_text_at }) })
     }
 
     /// Makes a call and waits for its result; while the outbox is full it waits for a place. A call that was accepted is
@@ -175,6 +180,11 @@ impl Client {
         self.shared.monitor.states()
     }
 
+    /// The newest notice, as it changes. Of those that follow each other fast some are missed; the log has all of them.
+    pub fn notices(&self) -> watch::Receiver<Option<Notice>> {
+        self.shared.monitor.notices.subscribe()
+    }
+
     /// The counters.
     pub fn stats(&self) -> Stats {
         self.shared.monitor.read(|bot| *bot.stats())
@@ -190,6 +200,12 @@ impl Client {
     /// Asks the bot to end in order without waiting for it.
     pub fn begin_shut_down(&self) {
         self.shared.monitor.change(|bot, now| bot.shut_down(now));
+    }
+
+    /// Ends the bot at once: nothing is finished and nobody is told, the streams are dropped. For one that has no time
+    /// for [`shut_down`](Self::shut_down), which is the better way in every other case.
+    pub fn abort(&self) {
+        self.shared.task.abort();
     }
 
     /// Waits until the bot has ended, for whatever reason.

@@ -251,6 +251,7 @@ async fn report(monitor: &Monitor) -> End {
             }
             while let Some(notice) = bot.take_notice() {
                 report::log(&notice);
+                monitor.notices.send_replace(Some(notice));
             }
         });
         if let Some(end) = monitor.ended() {

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use larkwire_core::{Attempt, Bot, CallId, Deadline, End, Instant, Lane, State, Wish};
+use larkwire_core::{Attempt, Bot, CallId, Deadline, End, Instant, Lane, Notice, State, Wish};
 use tokio::sync::{Notify, Semaphore, oneshot, watch};
 
 use crate::client::CallResult;
@@ -48,6 +48,7 @@ pub(crate) struct Monitor {
     pub(crate) report: Notify,
     /// Free places of the outbox.
     pub(crate) outbox: Semaphore,
+    pub(crate) notices: watch::Sender<Option<Notice>>,
     state: watch::Sender<State>,
     start: tokio::time::Instant,
 }
@@ -58,6 +59,7 @@ impl Monitor {
         let bell = || LaneBell { reader: Notify::new(), writer: Notify::new() };
         Self {
             outbox: Semaphore::new(OUTBOX),
+            notices: watch::Sender::new(None),
             state: watch::Sender::new(bot.state()),
             inner: Mutex::new(Inner { bot, signs: Signs::default(), spare: Signs::default(), waiters: HashMap::new() }),
             lanes: (0..lanes).map(|_| bell()).collect(),

@@ -36,8 +36,8 @@ pub(crate) fn log(notice: &Notice) {
             tracing::warn!("{fault}; next attempt in {}", seconds(wait_ms));
         }
         Notice::LinkLost { fault, wait_ms } => tracing::info!("{fault}; next attempt in {}", seconds(wait_ms)),
-        Notice::TokenFailed { code, wait_ms } => {
-            tracing::warn!(code, "no token from the platform; next try in {}", seconds(wait_ms));
+        Notice::TokenFailed { code, message, wait_ms } => {
+            tracing::warn!(code, %message, "no token from the platform; next try in {}", seconds(wait_ms));
         }
         _ => tracing::info!(?notice, "notice"),
     }

@@ -8,6 +8,7 @@ use larkwire_core::locale::Locale;
 use larkwire_core::{AckReactions, Config, Domain, GateRules, LinkMode, OnFatal, OwnOpenId};
 
 use crate::calls::SPLIT_AT;
+use crate::connect::Destination;
 
 /// The settings of one client. `app_id` and `app_secret` are required; everything else has a default that suits.
 ///
@@ -242,6 +243,42 @@ impl Settings {
         self
     }
 
+    /// Settings for the same app at the same place, everything else at its default: to look at an app without doing what
+    /// its bot does.
+    #[must_use]
+    pub fn same_app(&self) -> Self {
+        Self {
+            extra_roots: self.extra_roots.clone(),
+            plaintext: self.plaintext,
+            ..Self::new(&self.app_id, &self.app_secret).domain(&self.domain)
+        }
+    }
+
+    /// The app's id.
+    pub fn app_id(&self) -> &str {
+        self.app_id.trim()
+    }
+
+    /// Where the app's open platform is.
+    ///
+    /// # Errors
+    /// [`SettingsError`] names the setting that is wrong, which need not be the domain.
+    pub fn destination(&self) -> Result<Destination, SettingsError> {
+        self.with_config(|config| {
+            let url = config.check()?;
+            Ok(Destination { host: url.host.to_owned(), port: url.port, tls: url.scheme.tls() })
+        })
+    }
+
+    /// The text with the app secret blotted out: for words of others that are to be shown. A secret of less than 8
+    /// characters is left alone, since it could be any word.
+    pub fn redacted(&self, text: &str) -> String {
+        match self.app_secret.trim() {
+            secret if secret.len() >= 8 => text.replace(secret, "[redacted]"),
+            _ => text.to_owned(),
+        }
+    }
+
     pub(crate) fn with_config<R>(&self, with: impl FnOnce(Config<'_>) -> R) -> R {
         let domain = match self.domain.trim() {
             name if name.eq_ignore_ascii_case("feishu") => Domain::Feishu,
@@ -261,7 +298,8 @@ impl Settings {
             on_fatal: self.on_fatal,
             gate: GateRules {
                 allowed_users: &allowed,
-                mention_only: self.mention_only,
+                // Without a connection there is nothing to hear, and no need to know who the bot is.
+                mention_only: self.mention_only && self.link == LinkMode::Connect,
                 respond_to_mention_all: self.respond_to_mention_all,
                 allow_bots: self.allow_bots,
                 stale_after_ms: self.stale_after_ms,
@@ -328,5 +366,23 @@ impl From<&crate::config::BotConfig> for Settings {
         settings.dedup_file.clone_from(&bot.dedup_file);
         settings.chat_locales = bot.chat_locales.iter().map(|(chat, locale)| (chat.clone(), *locale)).collect();
         settings
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_can_be_made_for_a_bot_that_hears_mentions_only() {
+        let settings = Settings::new("cli_0123456789abcdef", "secret").mention_only(true).link(LinkMode::Off);
+        assert_eq!(settings.destination().unwrap().host, "open.larksuite.com");
+    }
+
+    #[test]
+    fn the_secret_is_blotted_out_of_the_words_of_others() {
+        let settings = Settings::new("cli_0123456789abcdef", "open sesame");
+        assert_eq!(settings.redacted("wrong: open sesame."), "wrong: [redacted].");
+        assert_eq!(Settings::new("cli_0123456789abcdef", "a").redacted("a cat"), "a cat");
     }
 }

@@ -93,6 +93,13 @@ impl NetConnect {
     }
 }
 
+impl NetConnect {
+    /// `host:port` of the proxy that leads there; `None` where none is used.
+    pub fn proxy_for(&self, to: &Destination) -> Option<String> {
+        self.proxies.for_destination(to).map(|proxy| proxy.address())
+    }
+}
+
 /// One half of a stream of any kind.
 pub type BoxReader = Box<dyn AsyncRead + Send + Unpin>;
 /// One half of a stream of any kind.

@@ -92,6 +92,11 @@ impl Proxy {
         Ok(Self { host: url.host.to_owned(), port: url.port, authorization })
     }
 
+    /// `host:port`, without what it is told of the user.
+    pub(super) fn address(&self) -> String {
+        format!("{}:{}", self.host, self.port)
+    }
+
     /// A stream to `to` through this proxy.
     pub(super) async fn open(&self, to: &Destination) -> Result<TcpStream, ConnectError> {
         let refused = |why: &dyn std::fmt::Display| {

@@ -10,6 +10,7 @@ mod support;
 
 mod commands;
 mod demo;
+mod doctor;
 mod ends;
 mod events;
 mod network;

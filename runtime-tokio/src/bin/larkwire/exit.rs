@@ -17,6 +17,11 @@ impl Exit {
         self.code == 0
     }
 
+    /// What it says, empty where there is nothing to say.
+    pub(crate) fn sentence(&self) -> &str {
+        &self.sentence
+    }
+
     /// A call that came to nothing.
     pub(crate) fn call(error: &CallError) -> Self {
         let code = match error {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use larkwire_tokio::Settings;
-use larkwire_tokio::config::{self, BotConfig};
+use larkwire_tokio::config::{self, BotConfig, ConfigError, Loaded};
 use larkwire_tokio::core::AckReactions;
 
 use crate::args::{Connection, Run};
@@ -65,11 +65,16 @@ pub(crate) fn one(connection: &Connection, env: impl Fn(&str) -> Option<String>)
     }
 }
 
+/// The file that was asked for.
+pub(crate) fn path(flags: &Connection, env: impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
+    let named = || env("LARKWIRE_CONFIG").filter(|path| !path.trim().is_empty());
+    flags.config.clone().or_else(|| named().map(PathBuf::from))
+}
+
 /// As [`bots`], without what only `run` takes.
 pub(crate) fn connections(flags: &Connection, env: impl Fn(&str) -> Option<String>) -> Result<Vec<Bot>, Exit> {
     let env = |name: &str| env(name).filter(|value| !value.trim().is_empty());
-    let path = flags.config.clone().or_else(|| env("LARKWIRE_CONFIG").map(PathBuf::from));
-    let mut bots = match &path {
+    let mut bots = match &path(flags, env) {
         Some(path) => from_file(path, flags, env)?,
         None => vec![from_flags(flags, env)?],
     };
@@ -95,7 +100,12 @@ pub(crate) fn connections(flags: &Connection, env: impl Fn(&str) -> Option<Strin
     Ok(bots)
 }
 
-fn from_file(path: &Path, flags: &Connection, env: impl Fn(&str) -> Option<String>) -> Result<Vec<Bot>, Exit> {
+/// Reads a file as flags and environment want it.
+pub(crate) fn load(
+    path: &Path,
+    flags: &Connection,
+    env: impl Fn(&str) -> Option<String>,
+) -> Result<Loaded, ConfigError> {
     // A flag stands for the variable of its name, and hides the secret that another variable may hold.
     let secret_file = flags.app_secret_file.as_ref().map(|path| path.to_string_lossy().into_owned());
     let with_flags = |name: &str| match name {
@@ -104,7 +114,11 @@ fn from_file(path: &Path, flags: &Connection, env: impl Fn(&str) -> Option<Strin
         "LARKWIRE_APP_SECRET" if secret_file.is_some() => None,
         _ => env(name),
     };
-    let loaded = config::load(path, with_flags).map_err(|error| Exit::configuration(error.to_string()))?;
+    config::load(path, with_flags)
+}
+
+fn from_file(path: &Path, flags: &Connection, env: impl Fn(&str) -> Option<String>) -> Result<Vec<Bot>, Exit> {
+    let loaded = load(path, flags, env).map_err(|error| Exit::configuration(error.to_string()))?;
     let mut general = loaded.warnings;
     let mut bots = Vec::new();
     for bot in loaded.bots {
