@@ -1,6 +1,6 @@
 //! The file that keeps the ids of delivered events over restarts, so that a restart does not reopen the window.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -36,8 +36,12 @@ impl SeenFile {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let file = options.open(path).map_err(|error| wrong(&error))?;
-        if file.try_lock().is_err() {
-            return Err(wrong(&"another process uses it: does this bot run twice?"));
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(wrong(&"another process uses it: does this bot run twice?"));
+            }
+            Err(TryLockError::Error(error)) => return Err(wrong(&error)),
         }
         let mut bytes = Vec::new();
         (&file).take(ABSURD).read_to_end(&mut bytes).map_err(|error| wrong(&error))?;

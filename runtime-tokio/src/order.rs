@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use larkwire_core::End;
+use larkwire_core::{End, ResponseId};
 use tokio::task::JoinSet;
 
 use crate::client::Client;
@@ -13,7 +13,7 @@ use crate::inbox::Events;
 impl Client {
     /// Gives each event to `handler`, at most `at_once` at a time, until the bot ends; then waits for running handlers.
     /// A handler that panics costs its own event's handling and nothing else; a slow one delays no ping and no ack. A
-    /// callback whose handler returns without [`respond`](Self::respond) is answered `{}` at once.
+    /// callback whose handler ends without [`respond`](Self::respond) is answered `{}` at once.
     pub async fn handle<F, Fut>(&self, events: Events, at_once: usize, handler: F) -> End
     where
         F: Fn(Client, Event) -> Fut,
@@ -51,8 +51,7 @@ impl Client {
         let mut tasks = HashMap::new();
         let (mut waiting, mut open) = (0_usize, true);
         let start = |running: &mut JoinSet<()>, tasks: &mut HashMap<_, _>, event: Event, chat: Option<String>| {
-            let response = event.response_id();
-            let client = self.clone();
+            let answer = Answer { client: self.clone(), response: event.response_id() };
             // What a handler does before its future is made may panic too.
             let handling = match catch_unwind(AssertUnwindSafe(|| handler(self.clone(), event))) {
                 Ok(future) => Some(future),
@@ -62,12 +61,9 @@ impl Client {
                 }
             };
             let task = running.spawn(async move {
+                let _answer = answer;
                 if let Some(future) = handling {
                     future.await;
-                }
-                if let Some(response) = response {
-                    // Late when the handler has answered itself.
-                    let _ = client.respond_to(response, "{}");
                 }
             });
             if let Some(chat) = chat {
@@ -119,6 +115,21 @@ impl Client {
             }
         }
         self.ended().await
+    }
+}
+
+/// Answers a callback with `{}` once its handling is over, also by a panic.
+struct Answer {
+    client: Client,
+    response: Option<ResponseId>,
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        if let Some(response) = self.response {
+            // Late when the handler has answered itself.
+            let _ = self.client.respond_to(response, "{}");
+        }
     }
 }
 

@@ -83,13 +83,13 @@ fn class_of(code: i64) -> Option<(CallClass, CallFaultKind)> {
         230_049 | 231_015 | 1500 => (Again, CallFaultKind::Busy),
         99_991_661 | 99_991_663..=99_991_666 | 99_991_668 | 99_991_671 | 99_991_677 => (Token, CallFaultKind::Token),
         99_991_672 | 99_991_676 | 99_991_679 | 230_027 | 230_013 | 230_006 | 230_018 | 230_035 | 230_038 | 230_053
-        | 232_025 | 234_002 | 14_005 | 230_012 | 230_015 | 230_017 | 230_031 | 230_036 | 230_075 | 99_991_662
-        | 99_991_673 | 231_002 | 231_007 | 231_008 | 231_013 => (Final, CallFaultKind::Permission),
+        | 232_025 | 234_002 | 14_005 | 230_012 | 230_015 | 230_017 | 230_026 | 230_031 | 230_036 | 230_075
+        | 99_991_662 | 99_991_673 | 231_002 | 231_007 | 231_008 | 231_013 => (Final, CallFaultKind::Permission),
         230_002 | 230_011 | 230_019 | 230_029 | 230_050 | 230_111 | 231_003..=231_005 | 232_009 | 99_992_354 => {
             (Final, CallFaultKind::TargetGone)
         }
         230_001 | 230_034 | 230_054 | 230_055 | 230_099 | 230_071 | 230_072 | 230_022 | 230_028 | 231_001 | 231_010
-        | 231_011 | 231_012 | 231_014 => (Final, CallFaultKind::Format),
+        | 231_011 | 231_012 | 231_014 | 232_006 => (Final, CallFaultKind::Format),
         230_025 => (Final, CallFaultKind::Size),
         _ => return None,
     })
@@ -103,7 +103,7 @@ pub(crate) const fn hint(code: i64) -> Option<&'static str> {
         230_002 => "invite the bot to the chat",
         230_006 | 232_025 => "switch the bot ability on in the console and publish a version",
         230_011 => "the message was recalled: send to the chat instead of replying",
-        230_012 | 230_017 => "only the bot's own messages can be changed",
+        230_012 | 230_017 | 230_026 => "only the bot's own messages can be changed or taken back",
         230_013 => "add the person to the app's availability in the console",
         230_018 | 230_035 => "ask the group's owner to let the bot speak",
         230_020 => "send less often to this chat: 5 messages a second are shared by all bots in it",
@@ -112,12 +112,17 @@ pub(crate) const fn hint(code: i64) -> Option<&'static str> {
         230_031 => "the message is older than 14 days: send a new card",
         230_038 => "the person is in another organisation: enable external sharing for the app",
         230_053 => "the person does not want messages of bots",
-        230_071 | 230_072 => "this chat takes no replies in topics: reply without in_thread",
+        // The platform uses these for edits, too.
+        230_071 | 230_072 => {
+            "only the bot's own messages can be edited, 20 times at most; where replies in topics are refused, leave \
+             in_thread out"
+        }
         230_099 => "correct the card; ErrCode in the message says which part",
         231_001 => "use one of the platform's emoji_type names, case-sensitive and untranslated",
         231_002 | 231_008 => "invite the bot to the chat",
         231_003 => "the message was deleted, or never was in a chat the bot can see",
         231_007 => "only the bot's own reactions can be taken away",
+        232_006 => "give the id of a chat (oc_…) that the bot is in",
         99_991_662 => "enable the app in the console",
         99_991_673 => "install the app in the organisation",
         99_991_672 | 99_991_676 | 99_991_679 | 230_027 => {

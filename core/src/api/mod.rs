@@ -215,8 +215,10 @@ impl<'s> Api<'s> {
             Job::Identity
         } else if let Some(slot) = self.outbox.next_ready(now) {
             Job::Call(slot)
-        } else {
+        } else if self.may_react() {
             Job::React(self.reactions.next_ready(now)?)
+        } else {
+            return None;
         };
         if self.token.is_fresh(now) {
             return Some(job);
@@ -226,6 +228,13 @@ impl<'s> Api<'s> {
         }
         // The old token serves until its end while a new one is fetched.
         self.token.is_valid(now).then_some(job)
+    }
+
+    /// Where there are several lanes, reactions leave one of them to what somebody waits for.
+    fn may_react(&self) -> bool {
+        let lanes = self.lanes.as_slice();
+        let reacting = lanes.iter().filter(|lane| matches!(lane.job(), Some(Job::React(_)))).count();
+        lanes.len() == 1 || reacting.saturating_add(1) < lanes.len()
     }
 
     fn is_busy_with(&self, job: Job) -> bool {

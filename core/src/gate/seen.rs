@@ -12,7 +12,8 @@ const FIRST_SIZE: usize = 64;
 #[derive(Clone, Copy, Debug)]
 pub struct SeenEntry {
     key: u64,
-    at: Instant,
+    /// The end of its window. Not its beginning: that may lie before the start of the clock.
+    until: Instant,
     /// The next entry whose key falls into the same bucket.
     next: u32,
     /// The first entry of the bucket that has this entry's number.
@@ -21,7 +22,7 @@ pub struct SeenEntry {
 
 impl SeenEntry {
     /// An unused entry.
-    pub const EMPTY: Self = Self { key: 0, at: Instant::ZERO, next: NONE, head: NONE };
+    pub const EMPTY: Self = Self { key: 0, until: Instant::ZERO, next: NONE, head: NONE };
 }
 
 impl Default for SeenEntry {
@@ -59,7 +60,7 @@ impl<'s> Seen<'s> {
         let mut next = self.bucket(key).and_then(|bucket| self.slots.get(bucket)).map_or(NONE, |entry| entry.head);
         while let Some(entry) = self.entry(next) {
             if entry.key == key {
-                return now.since(entry.at) <= self.window_ms;
+                return now <= entry.until;
             }
             next = entry.next;
         }
@@ -76,20 +77,25 @@ impl<'s> Seen<'s> {
         self.inserted
     }
 
-    /// The ids inserted after the first `from`, as far as they are still held, oldest first: each with when it was
-    /// inserted.
-    pub fn since(&self, from: u64) -> impl Iterator<Item = (u64, Instant)> + '_ {
+    /// The ids inserted after the first `from`, as far as they are still held, oldest first: each with its age in
+    /// milliseconds.
+    pub fn since(&self, now: Instant, from: u64) -> impl Iterator<Item = (u64, u64)> + '_ {
         let new = usize::try_from(self.inserted.saturating_sub(from)).unwrap_or(usize::MAX).min(self.len);
         // The ring's newest entry stands before `at`.
         let first = self.at.saturating_add(self.size).saturating_sub(new);
         (0..new).filter_map(move |offset| {
             let entry = self.slots.get(first.saturating_add(offset).checked_rem(self.size)?)?;
-            Some((entry.key, entry.at))
+            Some((entry.key, now.after(self.window_ms).since(entry.until)))
         })
     }
 
     /// Remembers `key`; tells whether an id still inside its window had to go for it.
     pub fn insert(&mut self, now: Instant, key: u64) -> bool {
+        self.insert_aged(now, 0, key)
+    }
+
+    /// As [`insert`](Self::insert), for an id that was seen `age` milliseconds ago.
+    pub fn insert_aged(&mut self, now: Instant, age: u64, key: u64) -> bool {
         if self.len == self.size {
             self.grow();
         }
@@ -99,7 +105,7 @@ impl<'s> Seen<'s> {
         self.inserted = self.inserted.saturating_add(1);
         let mut evicted = false;
         if self.len == self.size {
-            evicted = self.unlink(self.at).is_some_and(|old| now.since(old.at) <= self.window_ms);
+            evicted = self.unlink(self.at).is_some_and(|old| now <= old.until);
         } else {
             self.len = self.len.saturating_add(1);
         }
@@ -107,7 +113,7 @@ impl<'s> Seen<'s> {
         let head = self.slots.get(bucket).map_or(NONE, |entry| entry.head);
         if let Some(entry) = self.slots.get_mut(index) {
             entry.key = key;
-            entry.at = now;
+            entry.until = now.after(self.window_ms.saturating_sub(age));
             entry.next = head;
         }
         if let Some(entry) = self.slots.get_mut(bucket) {
@@ -239,11 +245,21 @@ mod tests {
         for n in 0..6 {
             seen.insert(at(n), key(n));
         }
-        let since = |from| seen.since(from).collect::<std::vec::Vec<_>>();
-        assert_eq!(since(4), [(key(4), at(4)), (key(5), at(5))]);
-        assert_eq!(since(0), [(key(2), at(2)), (key(3), at(3)), (key(4), at(4)), (key(5), at(5))]);
+        let since = |from| seen.since(at(5), from).collect::<std::vec::Vec<_>>();
+        assert_eq!(since(4), [(key(4), 1), (key(5), 0)]);
+        assert_eq!(since(0), [(key(2), 3), (key(3), 2), (key(4), 1), (key(5), 0)]);
         assert_eq!(since(6), []);
         assert_eq!(since(99), []);
+    }
+
+    #[test]
+    fn what_was_seen_before_the_clock_began_is_as_old_as_it_is() {
+        let mut entries = [SeenEntry::default(); 4];
+        let mut seen = Seen::new(Slots::fixed(&mut entries), 1000);
+        seen.insert_aged(at(0), 900, 5);
+        assert!(seen.contains(at(100), 5));
+        assert!(!seen.contains(at(101), 5));
+        assert_eq!(seen.since(at(0), 0).collect::<std::vec::Vec<_>>(), [(5, 900)]);
     }
 
     #[test]

@@ -17,8 +17,8 @@ impl Session<'_> {
         if from.is_none() {
             record::write_header(w, &self.hash_key, self.app);
         }
-        for (key, at) in self.seen.since(from.unwrap_or_default()) {
-            let at = unix.map(|UnixMillis(unix)| UnixMillis(unix.saturating_sub(now.since(at))));
+        for (key, age) in self.seen.since(now, from.unwrap_or_default()) {
+            let at = unix.map(|UnixMillis(unix)| UnixMillis(unix.saturating_sub(age)));
             record::write_record(w, key, at);
         }
     }
@@ -51,7 +51,7 @@ impl Session<'_> {
                 _ => 0,
             };
             if age <= self.seen.window_ms() && !self.seen.contains(now, key) {
-                self.seen.insert(now.before(age), key);
+                self.seen.insert_aged(now, age, key);
                 restored = restored.saturating_add(1);
             }
         }

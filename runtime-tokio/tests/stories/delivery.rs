@@ -41,7 +41,7 @@ async fn messages_of_every_shape_arrive_once_and_are_acknowledged_to_the_letter(
         let event = next(&mut events).await;
         assert_eq!(event.event_type(), "im.message.receive_v1");
         assert_eq!(event.chat_id().as_deref(), Some("oc_room"));
-        got.push((event.event_id(), event.text().unwrap()));
+        got.push((event.event_id(), event.full_text().unwrap()));
     }
     got.sort();
     let texts: Vec<_> = got.iter().map(|(_, text)| text.as_str()).collect();

@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use larkwire_conformance::platform::{Answer, AppSpec, Endpoint, HttpFault, Kind, RestFault, Switch, UpgradeFault};
-use larkwire_tokio::core::Call;
 use larkwire_tokio::core::fault::{CallFaultKind, FatalReason, Misuse};
+use larkwire_tokio::core::{Call, LinkMode, Locale};
 use larkwire_tokio::{CallError, Client, End, Settings, State};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
@@ -19,7 +19,7 @@ async fn twenty_bots_of_different_apps_live_in_one_process() {
     let mut bots = Vec::new();
     for app in &apps {
         platform.add_app(app.clone());
-        let settings = Settings::new(&app.app_id, &app.app_secret).domain(platform.base_url());
+        let settings = Settings::new(&app.app_id, &app.app_secret).domain(platform.base_url()).allow("*");
         bots.push(Client::start(&settings).unwrap());
     }
     for app in &apps {
@@ -239,6 +239,10 @@ async fn wrong_settings_are_refused_with_their_name() {
         (Settings::new(APP, SECRET).domain("http://open.feishu.cn"), "https"),
         (Settings::new(APP, SECRET).domain("ftp://open.feishu.cn"), "domain"),
         (Settings::new(APP, SECRET).domain("fieshu"), "domain"),
+        (Settings::new(APP, SECRET).call_timeout_ms(0), "call_timeout_ms"),
+        (Settings::new(APP, SECRET).own_open_id(" "), "own_open_id"),
+        (Settings::new(APP, SECRET).mention_only(true).link(LinkMode::Off), "open_id"),
+        (Settings::new(APP, SECRET).chat_locale("", Locale::Ja), "chat_locales"),
         (Settings::new(APP, SECRET).extra_root_certificates("no certificate at all"), "root certificate"),
         (
             Settings::new(APP, SECRET)

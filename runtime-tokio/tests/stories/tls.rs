@@ -13,7 +13,7 @@ use crate::log::Log;
 use crate::support::*;
 
 fn through(door: &Door) -> Settings {
-    Settings::new(APP, SECRET).domain(format!("https://localhost:{}", door.port))
+    Settings::new(APP, SECRET).domain(format!("https://localhost:{}", door.port)).allow("*")
 }
 
 /// An event comes in, an answer goes out.
@@ -132,5 +132,6 @@ async fn everything_goes_through_the_proxy_of_the_environment() {
 #[ignore = "run by everything_goes_through_the_proxy_of_the_environment"]
 async fn a_bot_behind_a_proxy() {
     let ca = std::fs::read(std::env::var(CA_FILE).unwrap()).unwrap();
-    converse(&Settings::new(APP, SECRET).domain("https://open.platform.test").extra_root_certificates(ca)).await;
+    let settings = Settings::new(APP, SECRET).domain("https://open.platform.test").allow("*");
+    converse(&settings.extra_root_certificates(ca)).await;
 }

@@ -1,13 +1,13 @@
 //! Everything that is said through `tracing`, at every level.
 
 use std::fmt::{self, Write as _};
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tracing::field::{Field, Visit};
 use tracing::span;
-use tracing::subscriber::DefaultGuard;
+use tracing::subscriber::{DefaultGuard, Interest};
 
 use crate::support::LONG;
 
@@ -19,8 +19,11 @@ pub(crate) struct Log {
 
 impl Log {
     pub(crate) fn start() -> Self {
+        static DEAF: Once = Once::new();
+        // Where only one thread listens, tracing asks whichever thread says a line first, and keeps its no for all.
+        DEAF.call_once(|| drop(tracing::subscriber::set_global_default(Listener(None))));
         let lines = Arc::new(watch::Sender::new(Vec::new()));
-        let guard = tracing::subscriber::set_default(Listener(Arc::clone(&lines)));
+        let guard = tracing::subscriber::set_default(Listener(Some(Arc::clone(&lines))));
         Self { lines, _guard: guard }
     }
 
@@ -44,11 +47,15 @@ impl Log {
     }
 }
 
-struct Listener(Arc<watch::Sender<Vec<String>>>);
+struct Listener(Option<Arc<watch::Sender<Vec<String>>>>);
 
 impl tracing::Subscriber for Listener {
+    fn register_callsite(&self, _: &'static tracing::Metadata<'static>) -> Interest {
+        Interest::sometimes()
+    }
+
     fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
-        true
+        self.0.is_some()
     }
 
     fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
@@ -60,9 +67,10 @@ impl tracing::Subscriber for Listener {
     fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
 
     fn event(&self, event: &tracing::Event<'_>) {
+        let Some(lines) = &self.0 else { return };
         let mut line = Line(event.metadata().level().to_string());
         event.record(&mut line);
-        self.0.send_modify(|lines| lines.push(line.0));
+        lines.send_modify(|lines| lines.push(line.0));
     }
 
     fn enter(&self, _: &span::Id) {}

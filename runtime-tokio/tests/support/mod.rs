@@ -10,6 +10,8 @@ use tokio::time::timeout;
 pub(crate) const APP: &str = "cli_0123456789abcdef";
 /// Unlike anything else that is ever printed.
 pub(crate) const SECRET: &str = "s3cr3t-Ep7Xq2vLzW";
+/// The `open_id` of the platform's bots.
+pub(crate) const BOT: &str = "ou_bot";
 
 /// Longer than anything here takes, so that only a failure meets it.
 pub(crate) const LONG: Duration = Duration::from_secs(30);
@@ -31,7 +33,13 @@ pub(crate) async fn platform_with(config: PlatformConfig) -> Platform {
     platform
 }
 
+/// A bot that listens to everybody.
 pub(crate) fn settings(platform: &Platform) -> Settings {
+    strict(platform).allow("*")
+}
+
+/// A bot that listens to nobody yet.
+pub(crate) fn strict(platform: &Platform) -> Settings {
     Settings::new(APP, SECRET).domain(platform.base_url())
 }
 
@@ -69,6 +77,27 @@ pub(crate) fn text(text: &str) -> Push {
     Push::message("oc_room", "group", "ou_ann", text)
 }
 
+/// As [`text`], to the bot alone.
+pub(crate) fn whisper(text: &str) -> Push {
+    Push::text("oc_alone", "ou_ann", text)
+}
+
+/// Pushes it and waits until it was acknowledged.
+pub(crate) async fn tell(platform: &Platform, push: &Push) {
+    let id = platform.push(push).unwrap();
+    wait(platform, |kind| matches!(kind, Kind::Acked { push, settled: true, .. } if *push == id)).await;
+}
+
+/// Everything that waits for the program, once the bot has stopped.
+pub(crate) async fn rest(client: &Client, events: &mut Events) -> Vec<Event> {
+    soon(client.shut_down()).await;
+    let mut all = Vec::new();
+    while let Some(event) = soon(events.recv()).await {
+        all.push(event);
+    }
+    all
+}
+
 /// Waits for the first record whose kind fits.
 pub(crate) async fn wait(platform: &Platform, mut fits: impl FnMut(&Kind) -> bool) -> Record {
     match platform.wait_for(|record| fits(&record.kind), LONG).await {
@@ -92,6 +121,11 @@ pub(crate) async fn wait_for_many(platform: &Platform, many: usize, fits: impl F
     }
 }
 
+/// What `pick` takes of the records, in their order.
+pub(crate) fn picked<T>(platform: &Platform, pick: impl Fn(Kind) -> Option<T>) -> Vec<T> {
+    platform.records().into_iter().filter_map(|record| pick(record.kind)).collect()
+}
+
 pub(crate) fn count(platform: &Platform, fits: impl Fn(&Kind) -> bool) -> usize {
     platform.records().iter().filter(|record| fits(&record.kind)).count()
 }
@@ -110,6 +144,9 @@ pub(crate) fn assert_faultless(platform: &Platform) {
     for record in platform.records() {
         match record.kind {
             Kind::Acked { faults, .. } => assert!(faults.is_empty(), "ack: {faults:?}"),
+            Kind::CallbackAnswered { faults, in_time, .. } => {
+                assert!(in_time && faults.is_empty(), "answer: {faults:?}");
+            }
             Kind::ClientFault { what, .. } => panic!("{what}"),
             Kind::StrayAck { .. } => panic!("an ack of nothing"),
             _ => {}
