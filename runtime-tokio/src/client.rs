@@ -67,6 +67,7 @@ impl Client {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).map_err(|error| SettingsError::new("entropy of the system", error))?;
         let mut bot = settings.with_config(|config| {
+            let bot = Bot::new(config, Storage::growable(), Seed(seed))?;
             if !config.app_id_looks_right() {
                 tracing::warn!("app_id does not look like cli_ and 16 hexadecimal digits");
             }
@@ -78,7 +79,7 @@ impl Client {
                     );
                 }
             }
-            Bot::new(config, Storage::growable(), Seed(seed))
+            Ok::<_, SettingsError>(bot)
         })?;
         bot.handle_wall_clock(Instant::ZERO, unix_now());
         let memory = settings.dedup_file.as_deref().map(|path| SeenFile::open(path, &mut bot, Instant::ZERO));

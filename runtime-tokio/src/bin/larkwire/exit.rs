@@ -17,6 +17,11 @@ impl Exit {
         self.code == 0
     }
 
+    /// What it says, empty where there is nothing to say.
+    pub(crate) fn sentence(&self) -> &str {
+        &self.sentence
+    }
+
     /// A call that came to nothing.
     pub(crate) fn call(error: &CallError) -> Self {
         let code = match error {
@@ -49,6 +54,12 @@ impl Exit {
 
     pub(crate) fn interrupted() -> Self {
         Self { code: 130, sentence: "interrupted".into() }
+    }
+
+    /// The same end, of the one bot that is named.
+    pub(crate) fn of_bot(self, name: &str) -> Self {
+        let sentence = if self.sentence.is_empty() { String::new() } else { format!("bot {name}: {}", self.sentence) };
+        Self { sentence, ..self }
     }
 
     pub(crate) fn ended(end: &End) -> Self {
