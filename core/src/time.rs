@@ -11,9 +11,6 @@ pub struct Instant(u64);
 impl Instant {
     /// The start of the clock.
     pub const ZERO: Self = Self(0);
-    /// Where a runtime's clock best starts: 30 days before it there is room for the ages of
-    /// [restored](crate::Bot::restore_seen) ids.
-    pub const START: Self = Self(30 * 24 * 60 * 60 * 1000);
     /// A time that never comes.
     pub const FAR: Self = Self(u64::MAX);
 
@@ -34,12 +31,6 @@ impl Instant {
             u64::MAX => Self(u64::MAX - 1),
             at => Self(at),
         }
-    }
-
-    /// `ms` milliseconds earlier, at most the start of the clock.
-    #[must_use]
-    pub const fn before(self, ms: u64) -> Self {
-        Self(self.0.saturating_sub(ms))
     }
 
     /// Milliseconds from `earlier` to this instant, 0 when `earlier` is later.

@@ -30,7 +30,7 @@ struct Inner<'s> {
 
 /// Milliseconds since the board started.
 pub(crate) fn now() -> Instant {
-    Instant::START.after(embassy_time::Instant::now().as_millis())
+    Instant::from_millis(embassy_time::Instant::now().as_millis())
 }
 
 impl<'s> Monitor<'s> {

@@ -71,6 +71,7 @@ impl Client {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).map_err(|error| SettingsError::new("entropy of the system", error))?;
         let mut bot = settings.with_config(|config| {
+            let bot = Bot::new(config, Storage::growable(), Seed(seed))?;
             if !config.app_id_looks_right() {
                 tracing::warn!("app_id does not look like cli_ and 16 hexadecimal digits");
             }
@@ -82,12 +83,12 @@ impl Client {
                     );
                 }
             }
-            Bot::new(config, Storage::growable(), Seed(seed))
+            Ok::<_, SettingsError>(bot)
         })?;
-        bot.handle_wall_clock(Instant::START, unix_now());
+        bot.handle_wall_clock(Instant::ZERO, unix_now());
         // A client for calls hears nothing that it could remember.
         let path = settings.dedup_file.as_deref().filter(|_| settings.link == LinkMode::Connect);
-        let memory = path.map(|path| SeenFile::open(path, &mut bot, Instant::START));
+        let memory = path.map(|path| SeenFile::open(path, &mut bot, Instant::ZERO));
         let memory = memory.transpose()?;
         for (chat_id, locale) in &settings.chat_locales {
             bot.set_chat_locale(chat_id, Some(*locale)).map_err(|error| SettingsError::new("chat_locales", error))?;

@@ -75,11 +75,11 @@ impl Monitor {
     }
 
     pub(crate) fn now(&self) -> Instant {
-        Instant::START.after(u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX))
+        Instant::from_millis(u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX))
     }
 
     pub(crate) fn at(&self, instant: Instant) -> Option<tokio::time::Instant> {
-        self.start.checked_add(std::time::Duration::from_millis(instant.since(Instant::START)))
+        self.start.checked_add(std::time::Duration::from_millis(instant.as_millis()))
     }
 
     pub(crate) fn states(&self) -> watch::Receiver<State> {

@@ -111,10 +111,8 @@ fn a_small_table_keeps_the_newest_of_a_long_memory() {
 
 #[test]
 fn a_memory_that_is_restored_again_and_again_still_forgets() {
-    let start = larkwire_core::Instant::START.as_millis();
     let restart = |bytes: &[u8], unix: u64| {
         let mut w = World::seeded(config(), Storage::growable(), Seed([3; 32]));
-        w.now = start;
         w.fact(|bot, now| bot.handle_wall_clock(now, Some(UnixMillis(unix))));
         w.fact(|bot, now| bot.restore_seen(now, bytes)).unwrap();
         w

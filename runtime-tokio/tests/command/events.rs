@@ -20,6 +20,8 @@ async fn the_first_line_names_the_schema_and_each_event_is_one_line() {
         "kind": "event", "event_type": "im.message.receive_v1", "event_id": "e-1", "message_id": "om_1",
         "chat_id": "oc_room", "chat_type": "group", "message_type": "text",
         "content": "{\"text\":\"早上好 🎉\\n\\\"second line\\\"\"}",
+        "bot": null, "text": "早上好 🎉\n\"second line\"", "full_text": "早上好 🎉\n\"second line\"",
+        "mentions_bot": false, "resources": [], "is_callback": false, "response_id": null,
     });
     for (name, value) in wanted.as_object().unwrap() {
         assert_eq!(&line[name], value, "{name}");
@@ -33,10 +35,11 @@ async fn the_first_line_names_the_schema_and_each_event_is_one_line() {
     // What is unknown is null, not absent.
     platform.push(&Push::event("im.chat.updated_v1", json!({"chat_id": "oc_1"})).event_id("e-2")).unwrap();
     let other = bot.line(|line| line["event_id"] == "e-2").await;
-    for name in ["message_id", "chat_id", "chat_type", "sender", "message_type", "content"] {
+    for name in ["bot", "message_id", "chat_type", "sender", "message_type", "content", "text", "response_id"] {
         assert_eq!(other.get(name), Some(&Value::Null), "{name}");
     }
     assert_eq!((&other["event_type"], &other["event"]), (&json!("im.chat.updated_v1"), &json!({"chat_id": "oc_1"})));
+    assert_eq!(other["chat_id"], "oc_1", "the chat it is about");
 
     // Line breaks between the tokens of its JSON.
     let pretty = json!({

@@ -1,38 +1,10 @@
 //! Flags, environment and file.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use larkwire_conformance::platform::{AppSpec, Kind, Platform};
 
 use crate::child::Larkwire;
+use crate::directory::Directory;
 use crate::support::*;
-
-/// A directory that goes with the test.
-struct Directory(PathBuf);
-
-impl Directory {
-    fn new() -> Self {
-        static NEXT: AtomicUsize = AtomicUsize::new(0);
-        let name = format!("settings-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn file(&self, name: &str, text: &str) -> PathBuf {
-        let path = self.0.join(name);
-        fs::write(&path, text).unwrap();
-        path
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
 
 /// Which app the bot comes as.
 async fn comes_as(platform: &Platform, bot: Larkwire) -> String {
@@ -69,7 +41,7 @@ async fn a_flag_beats_the_environment_which_beats_the_file() {
     // Domain and secret likewise: whoever has the last word here is right, the others are wrong.
     let wrong =
         directory.file("wrong.toml", "app_id = \"x\"\napp_secret = \"wrong\"\ndomain = \"http://127.0.0.1:1\"\n");
-    let right = directory.0.join("secret");
+    let right = directory.path("secret");
     let by_env = run()
         .env("LARKWIRE_CONFIG", &wrong)
         .env("LARKWIRE_APP_ID", env)
@@ -107,7 +79,7 @@ async fn wrong_settings_are_refused_at_the_door() {
     let nameless = || Larkwire::new(["run", "--app-id", APP]);
     refused(run(), &["app_id", "--app-id", "LARKWIRE_APP_ID"]).await;
     refused(nameless(), &["app secret", "--app-secret-file", "LARKWIRE_APP_SECRET"]).await;
-    let missing = directory.0.join("no-such-file");
+    let missing = directory.path("no-such-file");
     refused(nameless().arg("--app-secret-file").arg(&missing), &["no-such-file", "No such file"]).await;
     refused(nameless().env("LARKWIRE_APP_SECRET_FILE", &missing), &["no-such-file"]).await;
     refused(nameless().arg("--app-secret-file").arg(directory.file("empty", " \n")), &["empty"]).await;
@@ -125,7 +97,6 @@ async fn wrong_files_are_refused_with_the_line_and_never_with_the_secret() {
     let directory = Directory::new();
     let good = format!("app_id = \"{APP}\"\napp_secret = \"{SECRET}\"\n");
     let files = [
-        (format!("{good}colour = \"red\"\n"), vec!["colour", "line 3"]),
         (format!("{good}domain = 5\n"), vec!["line 3"]),
         (format!("{good}max_attempts = 0\n"), vec!["max_attempts"]),
         (format!("{good}max_attempts = -1\n"), vec!["line 3"]),
@@ -142,6 +113,40 @@ async fn wrong_files_are_refused_with_the_line_and_never_with_the_secret() {
         let (code, _, err) = Larkwire::new(["run", "--config"]).arg(directory.file("number.toml", &text)).end().await;
         assert_eq!(code, 3, "{err}");
         assert!(err.contains("line 2") && !err.contains("4815162342"), "{err}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_nobody_knows_is_told_and_the_bot_runs() {
+    let platform = platform().await;
+    let directory = Directory::new();
+    let file = format!(
+        "app_id = \"{APP}\"\napp_secret = \"{SECRET}\"\nallow_users = [\"ou_ann\"]\nallowed_users = [\"*\"]\n\
+         colour = \"{SECRET}\"\ndomain = \"{}\"\n",
+        platform.base_url()
+    );
+    let bot = Larkwire::new(["run", "-q", "--config"]).arg(directory.file("bot.toml", &file)).start();
+    platform.push(&text("hello")).unwrap();
+    bot.event("hello").await;
+    bot.signal("INT");
+    let (code, _, err) = bot.end().await;
+    assert_eq!(code, 0);
+    for words in [["line 3", "allow_users", "did you mean allowed_users?"], ["line 5", "colour", "no effect"]] {
+        let told = err.lines().any(|line| line.contains("WARN") && words.iter().all(|word| line.contains(word)));
+        assert!(told, "{words:?} in {err}");
+    }
+    assert!(err.lines().count() == 2 && !err.contains(SECRET), "{err}");
+}
+
+#[tokio::test]
+async fn everything_that_is_wrong_with_a_file_is_told_at_once() {
+    let directory = Directory::new();
+    let text = "[lark.a]\napp_id = \"cli_0123456789abcdef\"\nuse_feishu = \"yes\"\n\
+                [lark.b]\napp_id = \"cli_0123456789abcdef\"\nport = 0\n";
+    let (code, out, err) = Larkwire::new(["run", "--config"]).arg(directory.file("bots.toml", text)).end().await;
+    assert_eq!((code, out.as_str()), (3, ""), "{err}");
+    for words in ["LARKWIRE_A_APP_SECRET", "line 3", "line 6", "same app_id"] {
+        assert!(err.contains(words), "{words} in {err}");
     }
 }
 

@@ -35,14 +35,23 @@ impl Larkwire {
         Self { command }
     }
 
-    /// `larkwire run` on a platform of the test.
+    /// `larkwire run` on a platform of the test; everybody may speak to it.
     pub(crate) fn run(platform: &Platform) -> Self {
         Self::run_at(platform.base_url())
     }
 
     pub(crate) fn run_at(domain: impl AsRef<OsStr>) -> Self {
-        Self::new(["run".as_ref(), "--app-id".as_ref(), APP.as_ref(), "--domain".as_ref(), domain.as_ref()])
-            .env("LARKWIRE_APP_SECRET", SECRET)
+        Self::named("run", domain).arg("--allow").arg("*")
+    }
+
+    /// A subcommand with the app of the test and its secret.
+    pub(crate) fn named(subcommand: &str, domain: impl AsRef<OsStr>) -> Self {
+        Self::new([subcommand, "--app-id", APP]).arg("--domain").arg(domain).env("LARKWIRE_APP_SECRET", SECRET)
+    }
+
+    pub(crate) fn args<S: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
+        self.command.args(args);
+        self
     }
 
     pub(crate) fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {

@@ -13,9 +13,9 @@ const STYLES: Styles =
     name = "larkwire",
     version,
     styles = STYLES,
-    after_help = "Start with `larkwire demo`: it needs no account and no network. When something does not work with an\n\
-        account, ask `larkwire doctor`.\n\
-        Exit codes: 0 ok, 1 the demo's or the doctor's findings, 2 usage, 3 configuration, 4 credentials, 5 wrong\n\
+    after_help = "Start with `larkwire demo`: it needs no account and no network. When something does not work with an \
+        account, ask `larkwire doctor`.\n\n\
+        Exit codes: 0 ok, 1 the demo's or the doctor's findings, 2 usage, 3 configuration, 4 credentials, 5 wrong \
         region, 6 forbidden, 7 gave up or no network, 8 refused for another reason, 9 output closed, 130 interrupted."
 )]
 pub(crate) struct Args {
@@ -46,6 +46,7 @@ pub(crate) enum Command {
 /// messages as users (some split, one twice, Chinese and emoji), cuts the connection once, and counts. Exit code 0 only
 /// if every message was delivered once, acknowledged and answered.
 #[derive(clap::Args, Debug)]
+#[command(after_help = "Examples:\n  larkwire demo\n  larkwire demo --messages 1000 --json")]
 pub(crate) struct Demo {
     /// How many messages the users send.
     #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..=100_000))]
@@ -97,11 +98,11 @@ pub(crate) struct Connection {
 /// is a pipe or a terminal, ends in order.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Example, with the secret in a file that only you can read:\n  \
-    larkwire run --domain feishu --app-id cli_0123456789abcdef --app-secret-file ~/.larkwire-secret --allow '*'\n\n\
+    larkwire run --domain feishu --app-id cli_0123456789abcdef --app-secret-file secret --allow '*'\n\n\
     A file for --config, which PRX's own page writes as [channels_config.lark]:\n  \
     [lark]\n  app_id = \"cli_0123456789abcdef\"\n  app_secret_file = \"secret\"\n  use_feishu = true\n  \
     allowed_users = [\"ou_…\"]\n  mention_only = true\n\n\
-    Environment: LARKWIRE_CONFIG, LARKWIRE_APP_ID, LARKWIRE_APP_SECRET, LARKWIRE_APP_SECRET_FILE, LARKWIRE_DOMAIN,\n\
+    Environment: LARKWIRE_CONFIG, LARKWIRE_APP_ID, LARKWIRE_APP_SECRET, LARKWIRE_APP_SECRET_FILE, LARKWIRE_DOMAIN, \
     LARKWIRE_MAX_ATTEMPTS, LARKWIRE_LOG, and HTTPS_PROXY, NO_PROXY.")]
 pub(crate) struct Run {
     #[command(flatten)]
@@ -130,6 +131,8 @@ pub(crate) struct Run {
 }
 
 /// Send a message, for scripts: no event is taken from a bot that runs elsewhere.
+///
+/// The message's id goes to stdout. Gives up after 20 s.
 #[derive(clap::Args, Debug)]
 #[command(
     after_help = "Examples:\n  larkwire send oc_… 'the build is green'\n  make 2>&1 | tail | larkwire send --reply-to om_… -\n  \
@@ -143,7 +146,7 @@ pub(crate) struct Send {
     #[arg(value_name = "TO", required_unless_present = "reply_to")]
     pub(crate) to: Option<String>,
 
-    /// The text; - reads it from stdin.
+    /// The text; - reads it from stdin, without its last line break.
     #[arg(value_name = "TEXT", required_unless_present_any = ["card", "post", "to"], conflicts_with_all = ["card", "post"])]
     pub(crate) text: Option<String>,
 
@@ -177,7 +180,10 @@ pub(crate) struct Send {
 }
 
 /// Add a reaction to a message, or take one of the bot's own away.
+///
+/// The reaction's id goes to stdout. Gives up after 20 s.
 #[derive(clap::Args, Debug)]
+#[command(after_help = "Examples:\n  larkwire react om_… THUMBSUP\n  larkwire react om_… --remove ZCaCIjUBVVWSrm5L")]
 pub(crate) struct React {
     #[command(flatten)]
     pub(crate) connection: Connection,
@@ -204,6 +210,9 @@ pub(crate) struct React {
 /// A handful of calls and no more; the long connection itself is only opened with --connect, because a second one takes
 /// live events from a bot that runs. Exit code 0 when nothing is wrong (warnings are fine), 1 when something is.
 #[derive(clap::Args, Debug)]
+#[command(
+    after_help = "Examples:\n  larkwire doctor --config larkwire.toml\n  larkwire doctor --config larkwire.toml --connect"
+)]
 pub(crate) struct Doctor {
     #[command(flatten)]
     pub(crate) connection: Connection,

@@ -95,7 +95,23 @@ impl Line {
         if let Some(stranger) = stranger(&value) {
             return Err(lines::no_command(format!("unknown member `{stranger}`"), Some(value)));
         }
-        Self::deserialize(&value).map_err(|error| lines::no_command(error, Some(value)))
+        let read = Self::deserialize(&value).map_err(|error| error.to_string());
+        read.and_then(Self::checked).map_err(|error| lines::no_command(error, Some(value)))
+    }
+
+    fn checked(self) -> Result<Self, String> {
+        match &self.command {
+            Command::Edit { message, .. } | Command::Reply { message, .. } | Command::Send { message, .. } => {
+                message.check()?;
+            }
+            _ => {}
+        }
+        match &self.command {
+            Command::Send { receive_id_type: Some(word), .. } if kind_of(word).is_none() => {
+                Err(format!("receive_id_type is `{word}`, not one of chat_id, email, open_id, union_id, user_id"))
+            }
+            _ => Ok(self),
+        }
     }
 }
 
@@ -182,6 +198,11 @@ pub(crate) fn kind_of(word: &str) -> Option<ReceiveIdType> {
 }
 
 impl Message {
+    fn check(&self) -> Result<(), String> {
+        let given = [self.text.is_some(), self.card.is_some(), self.post.is_some()].into_iter().filter(|given| *given);
+        if given.count() == 1 { Ok(()) } else { Err("a message has exactly one of text, card and post".into()) }
+    }
+
     fn json(&self) -> String {
         self.card.as_ref().or(self.post.as_ref()).map(Value::to_string).unwrap_or_default()
     }

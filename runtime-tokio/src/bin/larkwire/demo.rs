@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use larkwire_conformance::platform::{AppSpec, ClientConfig, Kind, Platform, PlatformConfig, Push, Record};
+use larkwire_tokio::core::AckReactions;
 use larkwire_tokio::core::fault::DropReason;
 use larkwire_tokio::{Client, Event, Settings, Stats};
 use serde_json::{Value, json};
@@ -62,7 +63,12 @@ pub(crate) async fn demo(args: Demo) -> Exit {
     };
     let app = AppSpec::random();
     platform.add_app(app.clone());
-    let settings = Settings::new(&app.app_id, &app.app_secret).domain(platform.base_url()).source("larkwire-demo");
+    let settings = Settings::new(&app.app_id, &app.app_secret)
+        .domain(platform.base_url())
+        .source("larkwire-demo")
+        .own_open_id(&app.bot_open_id)
+        .allow("*")
+        .ack_reactions(AckReactions::Auto);
     let (client, events) = match Client::start(&settings) {
         Ok(started) => started,
         Err(error) => return Exit::configuration(error.to_string()),
@@ -187,6 +193,12 @@ fn note(record: Record, tally: &Mutex<Tally>, show: &Show) {
             {
                 show.line(&json!({"kind": "acked", "message_id": message_id, "latency_ms": latency_ms}), String::new);
             }
+        }
+        Kind::Reacted { message_id, emoji_type, .. } => {
+            show.line(&json!({"kind": "reacted", "message_id": message_id, "emoji_type": emoji_type}), || {
+                let asked = tally.asked.get(&message_id).map(|asked| one_line(asked)).unwrap_or_default();
+                format!("bot  ☺ {emoji_type} for {asked}")
+            });
         }
         Kind::Replied { parent_id, content, .. } => {
             let text = serde_json::from_str::<Value>(&content).ok();

@@ -56,6 +56,12 @@ impl Exit {
         Self { code: 130, sentence: "interrupted".into() }
     }
 
+    /// The same end, of the one bot that is named.
+    pub(crate) fn of_bot(self, name: &str) -> Self {
+        let sentence = if self.sentence.is_empty() { String::new() } else { format!("bot {name}: {}", self.sentence) };
+        Self { sentence, ..self }
+    }
+
     pub(crate) fn ended(end: &End) -> Self {
         match end {
             End::Stopped => Self::OK,

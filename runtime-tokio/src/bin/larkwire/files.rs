@@ -27,6 +27,8 @@ pub(crate) fn bots(run: &Run, env: impl Fn(&str) -> Option<String>) -> Result<Ve
         let mut settings = bot.settings.clone();
         if !run.allow.is_empty() {
             settings = run.allow.iter().fold(settings.allow_nobody(), |settings, id| settings.allow(id));
+            // The flag has filled what the file left empty.
+            bot.warnings.retain(|warning| !warning.contains("allowed_users is empty"));
         }
         if run.mention_only {
             settings = settings.mention_only(true);

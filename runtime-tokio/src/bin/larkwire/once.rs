@@ -53,6 +53,10 @@ enum Said {
 
 fn said(send: &Send) -> Result<Said, Exit> {
     // With --reply-to the only word given is the text.
+    let words = usize::from(send.to.is_some()) + usize::from(send.text.is_some());
+    if send.reply_to.is_some() && words + usize::from(send.card.is_some() || send.post.is_some()) > 1 {
+        return Err(Exit::usage("--reply-to says where the message goes: give a text, --card or --post, and no TO"));
+    }
     let text = match (&send.text, &send.to, &send.reply_to) {
         (None, Some(text), Some(_)) => Some(text),
         (text, _, _) => text.as_ref(),
@@ -60,7 +64,11 @@ fn said(send: &Send) -> Result<Said, Exit> {
     match (&send.card, &send.post, text) {
         (Some(path), ..) => Ok(Said::Card(read(path)?)),
         (None, Some(path), _) => Ok(Said::Post(read(path)?)),
-        (None, None, Some(text)) if text == "-" => Ok(Said::Text(read(Path::new("-"))?)),
+        (None, None, Some(text)) if text == "-" => {
+            let text = read(Path::new("-"))?;
+            let line = text.strip_suffix('\n').map(|text| text.strip_suffix('\r').unwrap_or(text));
+            Ok(Said::Text(line.unwrap_or(&text).to_owned()))
+        }
         (None, None, Some(text)) => Ok(Said::Text(text.clone())),
         (None, None, None) => Err(Exit::usage("what shall be sent? give a text, --card or --post")),
     }
@@ -101,10 +109,13 @@ async fn say(client: &Client, send: &Send, said: &Said) -> CallResult {
     }
 }
 
+/// How long a script is kept waiting.
+const PATIENCE_MS: u32 = 20_000;
+
 /// A client for calls only.
 fn client(connection: &Connection) -> Result<Client, Exit> {
     let bot = files::one(connection, |name| std::env::var(name).ok())?;
-    let settings = bot.settings.source("larkwire-cli").link(LinkMode::Off);
+    let settings = bot.settings.source("larkwire-cli").link(LinkMode::Off).call_timeout_ms(PATIENCE_MS);
     let (client, _events) = Client::start(&settings).map_err(|error| Exit::configuration(error.to_string()))?;
     Ok(client)
 }

@@ -1,5 +1,6 @@
 //! `larkwire run`: a bot by a pipe.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use larkwire_tokio::connect::NetConnect;
 use larkwire_tokio::core::{self, Verdict};
 use larkwire_tokio::{Client, Inbox, Offer};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Stdout};
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::{Mutex, Notify, watch};
 use tokio::task::JoinSet;
 
 use crate::args::Run;
@@ -55,15 +56,19 @@ struct StdoutInbox {
     output: Output,
     line: String,
     commands: bool,
+    /// A line was written and its verdict has not reached the bot: an answer that is faster waits for it.
+    undecided: watch::Sender<bool>,
 }
 
 impl Inbox for StdoutInbox {
     async fn ready(&mut self) -> usize {
+        self.undecided.send_replace(false);
         1
     }
 
     fn offer(&mut self, event: &core::Event<'_>) -> Offer {
         self.line = lines::event(self.bot.as_deref(), event);
+        self.undecided.send_replace(true);
         Offer::Pending
     }
 
@@ -76,8 +81,12 @@ impl Inbox for StdoutInbox {
     }
 }
 
-/// The running bots and their names.
-type Clients = Vec<(Option<String>, Client)>;
+/// A bot that was started.
+struct Running {
+    name: Option<String>,
+    client: Client,
+    undecided: watch::Receiver<bool>,
+}
 
 pub(crate) async fn run(run: Run) -> Exit {
     let mut interrupts = Interrupts::listen();
@@ -87,17 +96,19 @@ pub(crate) async fn run(run: Run) -> Exit {
         Err(exit) => return exit,
     };
     let names: Vec<_> = bots.iter().map(|bot| bot.name.clone()).collect();
-    let clients = match start(bots, &output, &run) {
-        Ok(clients) => clients,
+    let bots = match start(bots, &output, &run) {
+        Ok(bots) => bots,
         Err(exit) => return exit,
     };
     if !output.line(lines::hello(&names)).await {
         return Exit::output_closed();
     }
     let mut results = JoinSet::new();
+    // One wait for both halves, so that what a bot said at its end is kept and not said again.
+    let mut ends = pin!(all_ended(&bots));
     let why = tokio::select! {
-        exit = all_ended(&clients) => Why::Ended(exit),
-        () = commands(&clients, &output, &mut results, &run) => Why::Asked,
+        exit = &mut ends => Why::Ended(exit),
+        () = commands(&bots, &output, &mut results, &run) => Why::Asked,
         () = interrupts.next() => Why::Asked,
         () = output.closed.notified() => Why::OutputClosed,
     };
@@ -105,9 +116,9 @@ pub(crate) async fn run(run: Run) -> Exit {
         Why::Ended(exit) => exit,
         Why::Asked | Why::OutputClosed => {
             tracing::info!("stopping: finishing what was accepted (Ctrl-C again to leave at once)");
-            clients.iter().for_each(|(_, client)| client.begin_shut_down());
+            bots.iter().for_each(|bot| bot.client.begin_shut_down());
             tokio::select! {
-                exit = all_ended(&clients) => match why {
+                exit = &mut ends => match why {
                     Why::OutputClosed => Exit::output_closed(),
                     _ => exit,
                 },
@@ -123,8 +134,8 @@ pub(crate) async fn run(run: Run) -> Exit {
     }
 }
 
-fn start(bots: Vec<files::Bot>, output: &Output, run: &Run) -> Result<Clients, Exit> {
-    let mut clients = Clients::new();
+fn start(bots: Vec<files::Bot>, output: &Output, run: &Run) -> Result<Vec<Running>, Exit> {
+    let mut running = Vec::new();
     for bot in bots {
         for warning in &bot.warnings {
             tracing::warn!("{warning}");
@@ -134,36 +145,45 @@ fn start(bots: Vec<files::Bot>, output: &Output, run: &Run) -> Result<Clients, E
                 "receive_mode = \"webhook\" is not served by this version: use \"websocket\"",
             ));
         }
+        let (sender, undecided) = watch::channel(false);
         let inbox = StdoutInbox {
             bot: bot.name.clone(),
             output: output.clone(),
             line: String::new(),
             commands: !run.no_commands,
+            undecided: sender,
         };
         let settings = bot.settings.source("larkwire-run");
         let client = NetConnect::new(&[]).and_then(|connect| Client::start_with(&settings, connect, inbox));
         match client {
-            Ok(client) => clients.push((bot.name, client)),
+            Ok(client) => running.push(Running { name: bot.name, client, undecided }),
             Err(error) => return Err(Exit::configuration(error.to_string())),
         }
     }
-    Ok(clients)
+    Ok(running)
 }
 
 /// Waits for every bot; one that ends early says why, and the others go on. The first bad end is the command's.
-async fn all_ended(clients: &Clients) -> Exit {
-    let mut exit = Exit::OK;
-    let mut ends: JoinSet<_> =
-        clients.iter().cloned().map(|(name, client)| async move { (name, client.ended().await) }).collect();
+async fn all_ended(bots: &[Running]) -> Exit {
+    let mut first = Exit::OK;
+    let mut ends = JoinSet::new();
+    for Running { name, client, .. } in bots {
+        let (name, client) = (name.clone(), client.clone());
+        ends.spawn(async move { (name, client.ended().await) });
+    }
     while let Some(Ok((name, end))) = ends.join_next().await {
-        if let (Some(name), false) = (&name, ends.is_empty()) {
-            tracing::error!("bot {name} has ended, the others go on: {:?}", Exit::ended(&end));
+        let exit = match &name {
+            Some(name) => Exit::ended(&end).of_bot(name),
+            None => Exit::ended(&end),
+        };
+        if !exit.is_ok() && (!ends.is_empty() || !first.is_ok()) {
+            tracing::error!("{}", exit.sentence());
         }
-        if exit.is_ok() {
-            exit = Exit::ended(&end);
+        if first.is_ok() {
+            first = exit;
         }
     }
-    exit
+    first
 }
 
 enum Why {
@@ -173,7 +193,7 @@ enum Why {
 }
 
 /// Carries out the commands on stdin; returns when its end means "stop", else never.
-async fn commands(clients: &Clients, output: &Output, results: &mut JoinSet<()>, run: &Run) {
+async fn commands(bots: &[Running], output: &Output, results: &mut JoinSet<()>, run: &Run) {
     if run.no_commands {
         return std::future::pending().await;
     }
@@ -202,18 +222,21 @@ async fn commands(clients: &Clients, output: &Output, results: &mut JoinSet<()>,
                 continue;
             }
         };
-        let Some(client) = client_for(clients, line.bot.as_deref()) else {
-            let error = "there are several bots: name one of them with \"bot\"";
-            output
-                .line(lines::no_command(error, Some(serde_json::json!({"id": line.id, "cmd": line.command.name()}))))
-                .await;
-            continue;
+        let bot = match bot_for(bots, line.bot.as_deref()) {
+            Ok(bot) => bot,
+            Err(error) => {
+                let line = serde_json::json!({"id": line.id, "cmd": line.command.name()});
+                output.line(lines::no_command(error, Some(line))).await;
+                continue;
+            }
         };
         if let Some((response, body)) = line.command.response() {
-            output.line(lines::responded(&line.id, client.respond_to(response, &body))).await;
+            // A bot that is gone decides nothing any more.
+            let _ = bot.undecided.clone().wait_for(|undecided| !undecided).await;
+            output.line(lines::responded(&line.id, bot.client.respond_to(response, &body))).await;
             continue;
         }
-        let (id, name, client, output) = (line.id, line.command.name(), client.clone(), output.clone());
+        let (id, name, client, output) = (line.id, line.command.name(), bot.client.clone(), output.clone());
         // Polled once here, so that the calls are submitted in the order of their commands.
         let mut call = Box::pin(async move { line.command.call(&client).await });
         let first = std::future::poll_fn(|cx| Poll::Ready(call.as_mut().poll(cx))).await;
@@ -227,11 +250,14 @@ async fn commands(clients: &Clients, output: &Output, results: &mut JoinSet<()>,
     }
 }
 
-fn client_for<'a>(clients: &'a Clients, name: Option<&str>) -> Option<&'a Client> {
-    match (clients.as_slice(), name) {
-        ([(_, client)], None) => Some(client),
-        (_, None) => None,
-        (clients, name) => clients.iter().find(|(known, _)| known.as_deref() == name).map(|(_, client)| client),
+fn bot_for<'a>(bots: &'a [Running], name: Option<&str>) -> Result<&'a Running, String> {
+    match (bots, name) {
+        ([bot], None) => Ok(bot),
+        (_, None) => Err("there are several bots: name one of them with \"bot\"".into()),
+        (bots, Some(name)) => {
+            let known = bots.iter().find(|bot| bot.name.as_deref() == Some(name));
+            known.ok_or_else(|| format!("there is no bot `{name}` here"))
+        }
     }
 }
 
