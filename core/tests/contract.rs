@@ -7,6 +7,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
+    clippy::type_complexity,
     clippy::print_stdout,
     missing_docs,
     reason = "tests may panic, and print figures"

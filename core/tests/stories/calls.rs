@@ -66,7 +66,7 @@ fn a_message_is_sent_to_whatever_the_id_is() {
         ("é\"x", None, "user_id"),
     ] {
         w.submit(Call::Send {
-            receive_id: receive_id,
+            receive_id,
             receive_id_type: given,
             body: Body::text("x"),
             uuid: Some("my-uuid"),
