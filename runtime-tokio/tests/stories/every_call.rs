@@ -134,7 +134,7 @@ async fn ids_of_the_wrong_kind_fail_with_what_to_do() {
         (soon(client.patch_card(&sent, NEW_CARD)).await, Format, 230_001, "ext="),
         (soon(client.patch_card(&card, "{}")).await, Format, 230_099, "correct the card"),
         (soon(client.recall("om_ann")).await, Permission, 230_026, "only the bot's own"),
-        (soon(client.react("om_nobody", "SMILE")).await.map(|_| unreachable!()), TargetGone, 231_003, "send to"),
+        (soon(client.react("om_nobody", "SMILE")).await.map(|_| unreachable!()), TargetGone, 231_003, "was deleted"),
         (soon(client.react("om_ann", "smile")).await.map(|_| unreachable!()), Format, 231_001, "emoji_type"),
     ];
     for (n, (result, kind, code, step)) in failures.into_iter().enumerate() {

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use larkwire_conformance::platform::{Answer, AppSpec, Endpoint, HttpFault, Kind, RestFault, Switch, UpgradeFault};
 use larkwire_tokio::core::fault::{CallFaultKind, FatalReason, Misuse};
-use larkwire_tokio::core::{Call, LinkMode, Locale};
+use larkwire_tokio::core::{Call, Locale};
 use larkwire_tokio::{CallError, Client, End, Settings, State};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
@@ -241,7 +241,6 @@ async fn wrong_settings_are_refused_with_their_name() {
         (Settings::new(APP, SECRET).domain("fieshu"), "domain"),
         (Settings::new(APP, SECRET).call_timeout_ms(0), "call_timeout_ms"),
         (Settings::new(APP, SECRET).own_open_id(" "), "own_open_id"),
-        (Settings::new(APP, SECRET).mention_only(true).link(LinkMode::Off), "open_id"),
         (Settings::new(APP, SECRET).chat_locale("", Locale::Ja), "chat_locales"),
         (Settings::new(APP, SECRET).extra_root_certificates("no certificate at all"), "root certificate"),
         (
