@@ -89,6 +89,31 @@ async fn the_end_of_a_pipe_ends_the_bot_once_its_commands_are_done() {
 }
 
 #[tokio::test]
+async fn more_commands_than_can_be_under_way_at_once_are_all_done_before_the_end() {
+    const MANY: usize = 400;
+    let platform = platform().await;
+    let mut bot = Larkwire::run(&platform).piped().start();
+    for n in 0..MANY {
+        bot.say(json!({"cmd": "send", "id": n, "chat_id": "oc_1", "text": n.to_string()}).to_string()).await;
+    }
+    let long = "0123456789 words\n".repeat(1000);
+    bot.say(json!({"cmd": "send", "id": "long", "chat_id": "oc_long", "text": long}).to_string()).await;
+    bot.hang_up();
+    let (code, out, err) = bot.end().await;
+    assert_eq!(code, 0, "{err}");
+    assert_eq!(out.lines().filter(|line| line.contains(r#""ok":true"#)).count(), MANY + 1, "{out}");
+    let mut pieces = String::new();
+    for record in platform.records() {
+        if let Kind::Sent { receive_id, content, .. } = record.kind
+            && receive_id == "oc_long"
+        {
+            pieces.push_str(serde_json::from_str::<Value>(&content).unwrap()["text"].as_str().unwrap());
+        }
+    }
+    assert_eq!(pieces.matches("words").count(), 1000, "every piece of the long text");
+}
+
+#[tokio::test]
 async fn a_stopped_bot_closes_its_connection_after_its_last_command() {
     let platform = platform().await;
     let mut bot = Larkwire::run(&platform).piped().start();

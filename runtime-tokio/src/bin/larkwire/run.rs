@@ -192,7 +192,7 @@ enum Why {
     OutputClosed,
 }
 
-/// Carries out the commands on stdin; returns when its end means "stop", else never.
+/// Carries out the commands on stdin; returns when its end means "stop" and all are done, else never.
 async fn commands(bots: &[Running], output: &Output, results: &mut JoinSet<()>, run: &Run) {
     if run.no_commands {
         return std::future::pending().await;
@@ -202,7 +202,11 @@ async fn commands(bots: &[Running], output: &Output, results: &mut JoinSet<()>, 
         let line = match stdin.next_line().await {
             Ok(Some(line)) if line.trim().is_empty() => continue,
             Ok(Some(line)) => line,
-            Ok(None) if end_means_stop() => return,
+            Ok(None) if end_means_stop() => {
+                // What was read is carried out first, also what still waits for a place or for the piece before it.
+                while results.join_next().await.is_some() {}
+                return;
+            }
             Ok(None) => return std::future::pending().await,
             Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
                 output.line(lines::no_command("not UTF-8", None)).await;
