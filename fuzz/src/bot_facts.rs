@@ -1,9 +1,13 @@
 //! Any facts in any order on a virtual clock, through a whole bot. What must hold is checked by [`World`].
 
 use arbitrary::{Arbitrary, Unstructured};
+use larkwire_core::outgoing::split_markdown;
+use larkwire_core::wire::writer::Writer;
 use larkwire_core::{
-    Attempt, Bot, Buffers, Body, Call, Closed, Config, Domain, OnFatal, ReceiveIdType, Seed, Storage, UnixMillis, Verdict,
+    AckReactions, Attempt, Body, Bot, Buffers, Call, Closed, Config, Domain, GateRules, LinkMode, Locale, OnFatal,
+    OwnOpenId, ReceiveIdType, ResponseId, Seed, Storage, UnixMillis, Verdict,
 };
+use serde_json::json;
 
 use crate::pb;
 use crate::platform::{APP_ID, LANES, SECRET, World, http, ws};
@@ -28,6 +32,8 @@ pub struct Scenario<'a> {
     dedup_window_ms: u32,
     call_timeout_ms: u16,
     seed: u8,
+    rules: Rules,
+    memory: Option<&'a [u8]>,
     facts: Vec<Fact<'a>>,
 }
 
@@ -39,6 +45,19 @@ impl Scenario<'_> {
             assert_eq!(once(self, true), digest, "the same facts, other bytes");
         }
     }
+}
+
+/// Who may speak, and what is said to them.
+#[derive(Arbitrary, Clone, Copy, Debug)]
+struct Rules {
+    allowed: u8,
+    mention_only: bool,
+    mention_all: bool,
+    bots: bool,
+    stale: bool,
+    own: u8,
+    reactions: u8,
+    link: u8,
 }
 
 #[derive(Arbitrary, Clone, Copy, Debug)]
@@ -104,11 +123,29 @@ const CODES: [i64; 20] = [
     -1,
 ];
 
+/// Calls beside sending and answering.
+#[derive(Arbitrary, Clone, Copy, Debug)]
+enum Other {
+    AddReaction,
+    BotInfo,
+    ChatInfo,
+    DeleteReaction,
+    Edit,
+    GetMessage,
+    PatchCard,
+    Recall,
+    ReplyPost,
+    SendCard,
+    SendChunks,
+    UpdateCard,
+}
+
 #[derive(Arbitrary, Debug)]
 enum Fact<'a> {
     Advance(u16),
     Behind(u32),
     Bytes(At, Which, &'a [u8]),
+    Call(Other, &'a str, &'a str),
     Close(At, Which, u8),
     CloseWs(u16),
     Complete,
@@ -122,14 +159,19 @@ enum Fact<'a> {
     Inbox(u8),
     Jump(u32),
     LateVerdict(u8),
+    Locale(u8, Option<u8>),
     Notice,
     Opened(At, Which),
     Part { id: u8, sum: u8, seq: u8, cuts: u8 },
     PingWs(&'a [u8]),
     Policy(u8),
     Pong(&'a str),
+    Refresh,
     Refuse { status: Status, handshake: Option<Status>, auth: u8 },
     Reply(&'a str),
+    Respond(u8, &'a [u8]),
+    Restore(&'a [u8]),
+    Said { who: u8, chat: u8, at: u8, kind: u8, id: u8, content: &'a str },
     Send(&'a str, &'a str, Option<&'a str>),
     Serve(u8),
     ShutDown,
@@ -150,7 +192,7 @@ fn once(scenario: &Scenario<'_>, honest: bool) -> u64 {
         pong_timeout_ms: if scenario.no_pong_check { 0 } else { 20_000 },
         dedup_window_ms: scenario.dedup_window_ms.into(),
         call_timeout_ms: u32::from(scenario.call_timeout_ms) + 1,
-        ..Config::default()
+        ..rules(&scenario.rules)
     };
     let seed = Seed([scenario.seed; 32]);
     let mut buffers = Box::new(Buffers::<640, 800, 1536, 96, 6>::new());
@@ -165,6 +207,9 @@ fn once(scenario: &Scenario<'_>, honest: bool) -> u64 {
     };
     let mut world = World::new(bot, start);
     world.honest = honest;
+    if let Some(bytes) = scenario.memory {
+        restore(&mut world, bytes);
+    }
     let mut old_ids = Vec::new();
     for fact in &scenario.facts {
         if let Some(event) = world.bot.poll_delivery() {
@@ -183,6 +228,7 @@ fn tell(world: &mut World<'_>, fact: &Fact<'_>, old_ids: &[larkwire_core::Delive
             let (at, attempt) = pick(world, at, which);
             world.received(at, attempt, bytes);
         }
+        Fact::Call(call, id, text) => submit(world, call, id, text),
         Fact::Close(at, which, why) => {
             let (at, attempt) = pick(world, at, which);
             world.closed(at, attempt, reason(why));
@@ -220,9 +266,12 @@ fn tell(world: &mut World<'_>, fact: &Fact<'_>, old_ids: &[larkwire_core::Delive
         Fact::Inbox(room) => world.fact(|bot, now| bot.handle_inbox(now, room.into())),
         Fact::Jump(ms) => world.advance(ms.into()),
         Fact::LateVerdict(which) => {
-            if let Some(id) = old_ids.get(usize::from(which / 4) % old_ids.len().max(1)).copied() {
+            if let Some(id) = old_ids.get(usize::from(which / 8) % old_ids.len().max(1)).copied() {
                 world.fact(|bot, now| bot.handle_delivered(now, id, decided(which)));
             }
+        }
+        Fact::Locale(chat, locale) => {
+            let _ = world.bot.set_chat_locale(CHATS[usize::from(chat) % CHATS.len()], locale.map(locale_of));
         }
         Fact::Notice => {
             // No fact: it carries no time.
@@ -243,6 +292,7 @@ fn tell(world: &mut World<'_>, fact: &Fact<'_>, old_ids: &[larkwire_core::Delive
         Fact::PingWs(payload) => world.feed(0, &ws(0x89, &payload[..payload.len().min(125)])),
         Fact::Policy(verdict) => world.verdict = (verdict < 192).then(|| decided(verdict)),
         Fact::Pong(config) => world.feed(0, &ws(0x82, &pb::frame(0, &[("type", "pong")], config.as_bytes()))),
+        Fact::Refresh => world.fact(|bot, now| bot.refresh_identity(now)),
         Fact::Refuse { status, handshake, auth } => {
             let (status, handshake) = (status_of(status), handshake.map(status_of).unwrap_or_default());
             let head = format!("HTTP/1.1 {status} X\r\nHandshake-Status: {handshake}\r\nHandshake-Msg: no\r\n");
@@ -251,9 +301,27 @@ fn tell(world: &mut World<'_>, fact: &Fact<'_>, old_ids: &[larkwire_core::Delive
         Fact::Reply(text) => {
             let _ = world.fact(|bot, now| bot.submit(now, Call::reply_text("om_1", text)));
         }
+        Fact::Respond(which, body) => {
+            let known = world.responses.get(usize::from(which)).copied();
+            let id = known.unwrap_or_else(|| ResponseId::from_u64(which.into()));
+            let answered = world.bot.stats().callbacks_answered;
+            let taken = world.fact(|bot, now| bot.respond(now, id, body)).is_ok();
+            assert_eq!(world.bot.stats().callbacks_answered - answered, u64::from(taken));
+            if taken {
+                assert!(known.is_some(), "an answer to a callback that nobody took");
+                let json = serde_json::from_slice::<serde_json::Value>(body);
+                assert!(json.is_ok_and(|json| json.is_object()), "an answer that is no object");
+            }
+        }
+        Fact::Restore(bytes) => restore(world, bytes),
+        Fact::Said { who, chat, at, kind, id, content } => {
+            let json = said(who, chat, at, kind, id, content);
+            let frame = pb::frame(1, &[("type", "event"), ("message_id", "m"), ("trace_id", "t")], json.as_bytes());
+            world.feed(0, &ws(0x82, &frame));
+        }
         Fact::Send(receive_id, text, uuid) => {
             let receive_id_type = text.is_empty().then_some(ReceiveIdType::OpenId);
-            let call = Call::Send { receive_id: receive_id, receive_id_type: receive_id_type, body: Body::text(text), uuid: uuid };
+            let call = Call::Send { receive_id, receive_id_type, body: Body::text(text), uuid };
             let _ = world.fact(|bot, now| bot.submit(now, call));
         }
         Fact::Serve(times) => {
@@ -282,6 +350,121 @@ impl World<'_> {
     }
 }
 
+const CHATS: [&str; 6] = ["oc_1", "oc_2", "oc_3", "oc_4", "oc_5", ""];
+
+fn rules(rules: &Rules) -> Config<'static> {
+    let own_open_id = [OwnOpenId::Given("ou_bot"), OwnOpenId::Fetched, OwnOpenId::Unused][usize::from(rules.own % 3)];
+    let allowed: [&[&str]; 4] = [&["*"], &["ou_1", "ou_b"], &["on_1", "u1"], &[]];
+    Config {
+        own_open_id,
+        gate: GateRules {
+            allowed_users: allowed[usize::from(rules.allowed % 4)],
+            mention_only: rules.mention_only && own_open_id != OwnOpenId::Unused,
+            respond_to_mention_all: rules.mention_all,
+            allow_bots: rules.bots,
+            stale_after_ms: if rules.stale { 60_000 } else { 0 },
+        },
+        ack_reactions: match rules.reactions % 3 {
+            0 => AckReactions::Off,
+            1 => AckReactions::Auto,
+            _ => AckReactions::Fixed(locale_of(rules.reactions)),
+        },
+        link: match rules.link % 8 {
+            0 => LinkMode::Discover,
+            1 => LinkMode::Off,
+            _ => LinkMode::Connect,
+        },
+        ..Config::default()
+    }
+}
+
+fn locale_of(n: u8) -> Locale {
+    [Locale::En, Locale::Ja, Locale::ZhCn, Locale::ZhTw][usize::from(n % 4)]
+}
+
+/// Takes a memory back: `bytes` as they are, behind a sound header when they do not have one.
+fn restore(world: &mut World<'_>, bytes: &[u8]) {
+    let mut header = [0; 32];
+    world.bot.write_seen(None, &mut Writer::new(&mut header));
+    let sound = [&header[..], bytes].concat();
+    let count = world.bot.seen_count();
+    for memory in [bytes, &sound] {
+        if let Ok(restored) = world.fact(|bot, now| bot.restore_seen(now, memory)) {
+            assert_eq!(world.bot.seen_count(), restored as u64, "a memory is taken back before all else");
+            assert!(count == 0 && restored <= memory.len() / 16);
+        }
+    }
+}
+
+fn submit(world: &mut World<'_>, call: Other, id: &str, text: &str) {
+    let body = Body::text(text);
+    let chunks: Vec<_> = split_markdown(text, 20).take(4).collect();
+    let calls: Vec<Call<'_>> = match call {
+        Other::AddReaction => vec![Call::AddReaction { message_id: id, emoji_type: text }],
+        Other::BotInfo => vec![Call::BotInfo],
+        Other::ChatInfo => vec![Call::ChatInfo { chat_id: id }],
+        Other::DeleteReaction => vec![Call::DeleteReaction { message_id: id, reaction_id: text }],
+        Other::Edit => vec![Call::Edit { message_id: id, body }],
+        Other::GetMessage => vec![Call::GetMessage { message_id: id }],
+        Other::PatchCard => vec![Call::PatchCard { message_id: id, card: text }],
+        Other::Recall => vec![Call::Recall { message_id: id }],
+        Other::ReplyPost => {
+            vec![Call::Reply { message_id: id, body: Body::Post(text), in_thread: true, uuid: Some("u") }]
+        }
+        Other::SendCard => {
+            vec![Call::Send { receive_id: id, receive_id_type: None, body: Body::Interactive(text), uuid: None }]
+        }
+        Other::SendChunks => chunks
+            .iter()
+            .map(|chunk| Call::Reply { message_id: id, body: Body::Chunk(*chunk), in_thread: false, uuid: None })
+            .collect(),
+        Other::UpdateCard => vec![Call::UpdateCard { token: id, card: text }],
+    };
+    for call in calls {
+        let _ = world.fact(|bot, now| bot.submit(now, call));
+    }
+}
+
+/// A message, or an act of somebody: any of a few people, in any of a few places.
+fn said(who: u8, chat: u8, at: u8, kind: u8, id: u8, content: &str) -> String {
+    let people = [
+        json!({"open_id": "ou_1", "union_id": "on_1", "user_id": "u1"}),
+        json!({"open_id": "ou_2", "union_id": null}),
+        json!({"open_id": "ou_b"}),
+        json!({"open_id": "ou_bot"}),
+        json!(null),
+    ];
+    let person = &people[usize::from(who & 15) % people.len()];
+    let sender_type = ["user", "app", "bot", "?"][usize::from(who >> 6)];
+    let chat_id = CHATS[usize::from(chat & 7) % CHATS.len()];
+    let chat_type = ["p2p", "group", "private", "topic_group"][usize::from(chat >> 6)];
+    let mentions = [
+        json!(null),
+        json!([{"key": "@_user_1", "id": {"open_id": "ou_bot"}, "name": "Bot"}]),
+        json!([{"key": "@_user_1", "id": "ou_else", "name": null}, 7]),
+        json!([{"key": "@_all", "id": {"user_id": "all"}, "name": "everyone"}]),
+    ];
+    let message_type = ["text", "post", "interactive", "image", "merge_forward", "new"][usize::from(kind & 7) % 6];
+    let (event_type, event) = match kind >> 4 {
+        0..=8 => (
+            "im.message.receive_v1",
+            json!({"sender": {"sender_id": person, "sender_type": sender_type}, "message": {"message_id": format!("om_{id}"),
+                "chat_id": chat_id, "chat_type": chat_type, "message_type": message_type, "content": content,
+                "create_time": "1700000000000", "mentions": mentions[usize::from(at & 3)]}}),
+        ),
+        9..=11 => ("card.action.trigger", json!({"operator": person, "action": {"value": content}, "token": "c-1"})),
+        12 => ("url.preview.get", json!({"operator": person, "context": {"url": content}})),
+        13 => (
+            "im.message.reaction.created_v1",
+            json!({"operator_type": sender_type, "user_id": person, "message_id": format!("om_{id}")}),
+        ),
+        14 => ("application.bot.menu_v6", json!({"operator": {"operator_id": person}, "event_key": content})),
+        _ => ("im.chat.member.bot.added_v1", json!({"operator_id": person, "chat_id": chat_id, "name": content})),
+    };
+    let header = json!({"event_id": format!("s{id}"), "event_type": event_type, "app_id": APP_ID});
+    json!({"schema": "2.0", "header": header, "event": event}).to_string()
+}
+
 fn pick(world: &World<'_>, at: At, which: Which) -> (usize, Attempt) {
     let at = usize::from(at) % LANES.len();
     let stream = &world.streams[at];
@@ -294,9 +477,10 @@ fn pick(world: &World<'_>, at: At, which: Which) -> (usize, Attempt) {
 }
 
 fn decided(verdict: u8) -> Verdict {
-    match verdict & 3 {
-        0 | 1 => Verdict::Accepted,
-        2 => Verdict::Discarded,
+    match verdict & 7 {
+        0..=2 => Verdict::Accepted,
+        3..=5 => Verdict::Later,
+        6 => Verdict::Discarded,
         _ => Verdict::Refused,
     }
 }

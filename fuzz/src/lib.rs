@@ -3,6 +3,8 @@
 //! | target | what must hold |
 //! |---|---|
 //! | [`bot_facts`] | the contract of `Bot`, whatever facts come in whatever order |
+//! | [`envelope_gate`] | nothing passes the gate that serde_json does not see as allowed; what passes reads without end or panic |
+//! | [`event_content`] | text in both forms: the size needed is exact, bodies are trimmed, HTML is escaped; resources are finite |
 //! | [`http_response`] | one reading of an answer however it is cut, the same as a slow reader's |
 //! | [`json`] | the verdicts and values of serde_json but for the listed exceptions |
 //! | [`pb_frame`] | the verdicts and values of prost but for the listed differences; the ack echoes byte for byte |
@@ -12,6 +14,8 @@
 #![forbid(unsafe_code)]
 
 pub mod bot_facts;
+pub mod envelope_gate;
+pub mod event_content;
 pub mod http_response;
 pub mod json;
 pub mod pb;
@@ -23,8 +27,10 @@ pub mod ws_frames;
 pub type Target = fn(&[u8]);
 
 /// Every target by name, for the replay of corpora.
-pub const TARGETS: [(&str, Target); 5] = [
+pub const TARGETS: [(&str, Target); 7] = [
     ("bot_facts", bot_facts::run),
+    ("envelope_gate", envelope_gate::run),
+    ("event_content", event_content::run),
     ("http_response", http_response::run),
     ("json", json::run),
     ("pb_frame", pb_frame::run),

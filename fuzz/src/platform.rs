@@ -5,7 +5,8 @@ use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash as _, Hasher as _};
 
 use base64ct::{Base64, Encoding as _};
-use larkwire_core::{Attempt, Bot, Closed, Instant, Lane, Verdict, Wish};
+use larkwire_core::wire::writer::Writer;
+use larkwire_core::{Attempt, Bot, Closed, Instant, Lane, ResponseId, State, Verdict, Wish};
 use prost::Message as _;
 use sha1::{Digest as _, Sha1};
 
@@ -67,6 +68,8 @@ pub struct World<'s> {
     pub streams: [Stream; LANES.len()],
     /// What is made of events at once; `None`: they wait.
     pub verdict: Option<Verdict>,
+    /// Callbacks that were taken, to be answered later.
+    pub responses: Vec<ResponseId>,
     /// Everything that came out of the bot.
     pub digest: DefaultHasher,
     failed_dials: usize,
@@ -87,6 +90,7 @@ impl<'s> World<'s> {
             newest: 0,
             streams: Default::default(),
             verdict: Some(Verdict::Accepted),
+            responses: Vec::new(),
             digest: DefaultHasher::new(),
             failed_dials: 0,
             ended: false,
@@ -148,9 +152,11 @@ impl<'s> World<'s> {
         if bot.ended().is_some() {
             assert!(!up, "a wish after the end");
             assert_eq!((bot.poll_timeout(), shown), (None, None));
-        } else {
-            assert!(bot.poll_timeout().is_some(), "asleep without an alarm: {:?}", bot.state());
+        } else if bot.poll_timeout().is_none() {
+            assert!(bot.state() == State::Resting && !up, "asleep without an alarm: {:?}", bot.state());
         }
+        assert_eq!((bot.identity(), bot.platform_clock()), (bot.identity(), bot.platform_clock()));
+        assert_eq!(bot.is_delivery_waiting(), shown.is_some());
     }
 
     /// Within an attempt what was shown to be written is taken back by nobody, and promised room stays.
@@ -274,6 +280,7 @@ impl<'s> World<'s> {
             let id = event.id();
             event.json().hash(&mut self.digest);
             read(&event);
+            self.responses.extend(event.response_id());
             self.fact(|bot, now| bot.handle_delivered(now, id, verdict));
         }
     }
@@ -358,6 +365,9 @@ impl<'s> World<'s> {
         while self.bot.poll_completion().is_some() {
             self.complete();
         }
+        let mut counting = Writer::counting();
+        self.bot.write_seen(None, &mut counting);
+        assert!((counting.len() - 32) as u64 <= self.bot.seen_count() * 16);
         self.bot.handle_timeout(Instant::from_millis(self.now + 1_000_000));
         self.invariants();
         format!("{:?}{:?}{:?}", self.bot.stats(), self.bot.ended(), self.bot.client_config()).hash(&mut self.digest);
@@ -394,6 +404,7 @@ fn read(event: &larkwire_core::Event<'_>) {
     }
     serde_json::from_str::<serde::de::IgnoredAny>(event.json()).expect("an event is JSON");
     let _ = event.reader().value();
+    crate::envelope_gate::look(event);
 }
 
 fn take_request(written: &mut Vec<u8>) -> Option<String> {
@@ -423,6 +434,8 @@ pub fn answer_to(head: &str) -> Vec<u8> {
         r#"{"code":0,"data":{"URL":"wss://h/ws?device_id=1&service_id=1&ticket=t","ClientConfig":{"PingInterval":30}}}"#
     } else if target.ends_with("/tenant_access_token/internal") {
         return http(200, &format!(r#"{{"code":0,"expire":7200,"tenant_access_token":"{TOKEN}"}}"#));
+    } else if target.ends_with("/bot/v3/info") {
+        r#"{"code":0,"bot":{"open_id":"ou_bot","app_name":"Bot"}}"#
     } else {
         r#"{"code":0,"data":{"message_id":"om_1"}}"#
     };
@@ -480,6 +493,11 @@ pub fn check_client_frames(written: &mut Vec<u8>) {
                 let payload = frame.payload.expect("an ack has a payload");
                 let json: serde_json::Value = serde_json::from_slice(&payload).expect("an ack is JSON");
                 assert_eq!(json["code"], 200);
+                if let Some(data) = json["data"].as_str() {
+                    let data = Base64::decode_vec(data).expect("an answer is base64");
+                    let json = serde_json::from_slice::<serde_json::Value>(&data).expect("an answer is JSON");
+                    assert!(json.is_object());
+                }
                 assert!(frame.headers.iter().any(|header| header.key == b"biz_rt"));
             }
         } else if first == 0x88 {
