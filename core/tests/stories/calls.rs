@@ -65,12 +65,7 @@ fn a_message_is_sent_to_whatever_the_id_is() {
         ("oc_1", Some(ReceiveIdType::UserId), "user_id"),
         ("é\"x", None, "user_id"),
     ] {
-        w.submit(Call::Send {
-            receive_id,
-            receive_id_type: given,
-            body: Body::text("x"),
-            uuid: Some("my-uuid"),
-        });
+        w.submit(Call::Send { receive_id, receive_id_type: given, body: Body::text("x"), uuid: Some("my-uuid") });
         let call = w.calls().last().copied().unwrap().clone();
         assert_eq!(call.target, format!("/open-apis/im/v1/messages?receive_id_type={kind}"));
         let body = call.json();

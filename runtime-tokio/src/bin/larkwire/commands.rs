@@ -65,6 +65,10 @@ pub(crate) enum Command {
         message_id: String,
         reaction_id: String,
     },
+    UpdateCard {
+        token: String,
+        card: Value,
+    },
 }
 
 /// What a message says.
@@ -76,7 +80,7 @@ pub(crate) struct Message {
 }
 
 /// The members a command may have, so that a misspelt one is not silently ignored.
-const MEMBERS: [(&str, &[&str]); 9] = [
+const MEMBERS: [(&str, &[&str]); 10] = [
     ("chat_info", &["chat_id"]),
     ("edit", &["message_id", "text", "post"]),
     ("patch_card", &["message_id", "card"]),
@@ -86,6 +90,7 @@ const MEMBERS: [(&str, &[&str]); 9] = [
     ("respond", &["response_id", "body"]),
     ("send", &["chat_id", "receive_id", "receive_id_type", "text", "card", "post", "uuid"]),
     ("unreact", &["message_id", "reaction_id"]),
+    ("update_card", &["token", "card"]),
 ];
 
 impl Line {
@@ -134,6 +139,7 @@ impl Command {
             Self::Respond { .. } => "respond",
             Self::Send { .. } => "send",
             Self::Unreact { .. } => "unreact",
+            Self::UpdateCard { .. } => "update_card",
         }
     }
 
@@ -187,6 +193,9 @@ impl Command {
                 }
             }
             Self::Unreact { message_id, reaction_id } => client.unreact(&message_id, &reaction_id).await,
+            Self::UpdateCard { token, card } => {
+                client.call(Call::UpdateCard { token: &token, card: &card.to_string() }).await
+            }
         }
     }
 }
