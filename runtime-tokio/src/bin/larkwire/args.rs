@@ -94,8 +94,8 @@ pub(crate) struct Connection {
 ///
 /// Commands, each with an optional "id" that comes back in its result: {"cmd":"reply","message_id":"om_…","text":"…"},
 /// {"cmd":"send","chat_id":"oc_…","text":"…"}, and "edit", "recall", "react", "unreact", "patch_card", "update_card",
-/// "respond", "chat_info". Instead of "text" a message takes "card" or "post", a JSON object. Ctrl-C, or the end of stdin where it
-/// is a pipe or a terminal, ends in order.
+/// "respond", "chat_info". Instead of "text" a message takes "card" or "post", a JSON object. Ctrl-C, or the end of
+/// stdin where it is a pipe or a terminal, ends in order.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Example, with the secret in a file that only you can read:\n  \
     larkwire run --domain feishu --app-id cli_0123456789abcdef --app-secret-file secret --allow '*'\n\n\
