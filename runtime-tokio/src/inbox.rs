@@ -16,7 +16,8 @@ pub trait Inbox: Send + 'static {
     fn offer(&mut self, event: &core::Event<'_>) -> Offer;
 
     /// Finishes what [`offer`](Self::offer) left [`Pending`](Offer::Pending): a line being written, a record on its way
-    /// to a disk. After 2 s the event counts as refused and is sent again, unless this still answers `Accepted`.
+    /// to a disk. After 2 s the event counts as refused and is sent again, unless this still answers `Accepted`. A
+    /// callback can be answered once its verdict is told, which is after this.
     fn finish(&mut self) -> impl Future<Output = Verdict> + Send {
         async { Verdict::Accepted }
     }
