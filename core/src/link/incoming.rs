@@ -178,10 +178,6 @@ impl Session<'_> {
                 let callback = event.is_callback();
                 let unix = self.wall.map(|(at, UnixMillis(unix))| UnixMillis(unix.saturating_add(now.since(at))));
                 let speaker = chat.map(|chat| (chat, actor.is_some_and(|actor| gate::is_bot(&actor))));
-                // Also one that is not let through ends a conversation of bots.
-                if let (Some((chat, false)), false) = (speaker, known) {
-                    self.gate.loops.person_spoke(chat);
-                }
                 let mut who = Short::EMPTY;
                 let verdict = if foreign {
                     Err(DropReason::OtherApp)
