@@ -525,3 +525,46 @@ fn event(kind: Kind, id: u8, extra: &str) -> String {
         Kind::V1 => format!(r#"{{"uuid":"u{id}","type":"event_callback","event":{{"type":"message","x":{extra}}}}}"#),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Fact, Rules, Scenario, Start};
+
+    /// Found as an input: a clock that is behind belongs to the next fact, and taking a notice is none.
+    #[test]
+    fn a_clock_behind_after_a_notice_is_no_difference() {
+        let rules = Rules {
+            allowed: 0,
+            mention_only: false,
+            mention_all: false,
+            bots: false,
+            stale: false,
+            own: 0,
+            reactions: 0,
+            link: 2,
+        };
+        Scenario {
+            twice: true,
+            growable: true,
+            start: Start::Late,
+            max_attempts: None,
+            follow_reconnect_count: false,
+            keep_trying: false,
+            no_pong_check: false,
+            dedup_window_ms: 1000,
+            call_timeout_ms: 1000,
+            seed: 1,
+            rules,
+            memory: None,
+            facts: vec![
+                Fact::Serve(7),
+                Fact::Jump(5000),
+                Fact::Behind(3000),
+                Fact::Notice,
+                Fact::Inbox(1),
+                Fact::Deadline,
+            ],
+        }
+        .play();
+    }
+}
