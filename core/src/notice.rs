@@ -62,8 +62,8 @@ pub enum Notice {
     TokenFailed {
         /// The platform's code, or the HTTP status.
         code: i64,
-        /// The platform's own words, cut to 96 bytes; empty where none came.
-        message: Short<96>,
+        /// The platform's own words, cut to 88 bytes; empty where none came.
+        message: Short<88>,
         /// Milliseconds until the next try.
         wait_ms: u64,
     },

@@ -62,7 +62,8 @@ impl Api<'_> {
             }
             Err(refused) => {
                 let wait_ms = self.token.failed(refused, floor_ms, &mut shared.rng, shared.now);
-                shared.report.notice(Notice::TokenFailed { code: refused.code, message: refused.message, wait_ms });
+                let message = Short::new(refused.message.as_str());
+                shared.report.notice(Notice::TokenFailed { code: refused.code, message, wait_ms });
                 if self.lookup.is_first() {
                     self.lookup.failed(wait_ms, &mut shared.rng, shared.now);
                 }
