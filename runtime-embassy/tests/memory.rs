@@ -41,8 +41,10 @@ fn a_bot_takes_no_more_memory_than_its_documentation_says() {
     at_most(120, "  AckReaction", size_of::<AckReaction>());
     at_most(16, "  ChatLocale", size_of::<ChatLocale>());
     at_most(120, "  Notice", size_of::<Notice>());
-    at_most(900, "Tables", size_of::<Tables<'_>>());
-    at_most(3800, "Resources, with the Bot", size_of::<Resources<'_, 1>>());
+    // 896 alone; in a build of the whole workspace feature `alloc` makes each of its four regions 8 bytes larger.
+    at_most(928, "Tables", size_of::<Tables<'_>>());
+    // Times of arrival took 152 bytes, the workspace's `alloc` some 300; 3648 before and without.
+    at_most(4160, "Resources, with the Bot", size_of::<Resources<'_, 1>>());
     at_most(450, "Event, beside its JSON", size_of::<Event<0>>());
     at_most(10 * 1024, "Channel<2048, 4>", size_of::<Channel<2048, 4>>());
     type Tcp = TcpConnect<'static>;
