@@ -7,6 +7,7 @@ extern crate std;
 
 mod calls;
 mod client;
+mod clock;
 mod connect;
 mod event;
 mod inbox;
@@ -16,6 +17,7 @@ mod pieces;
 
 pub use calls::{CallAnswer, CallData, CallResult};
 pub use client::{Client, LanesError, Resources, Runner};
+pub use clock::{Clock, Entropy, EntropyFailed, WallClock};
 pub use connect::{Connect, Destination, Stream, TcpConnect, TcpStream, TcpWriter};
 pub use event::Event;
 pub use inbox::{Channel, ChannelInbox, Events, Inbox, Offer};
