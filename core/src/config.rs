@@ -71,6 +71,11 @@ pub struct Config<'a> {
     pub link: LinkMode,
     /// Where the bot's own `open_id` comes from.
     pub own_open_id: OwnOpenId<'a>,
+    /// For boards that cannot hold two TLS sessions: at most one lane is wished for at a time. A second after a call is
+    /// ready, the long connection is closed with 1000, everything that waits is sent over one HTTP connection, and the bot
+    /// comes back without jitter. Meant for rare replies: every turn costs two TLS handshakes and a discovery, and events
+    /// that arrive meanwhile wait on the platform. [`Stats::turns`](crate::Stats::turns) counts them.
+    pub planned_turns: bool,
     /// Allows `http` and `ws` to hosts other than this machine. The app secret then travels in the clear.
     pub dangerously_allow_plaintext: bool,
 }
@@ -93,6 +98,7 @@ impl Default for Config<'_> {
             ack_reactions: AckReactions::Off,
             link: LinkMode::Connect,
             own_open_id: OwnOpenId::Fetched,
+            planned_turns: false,
             dangerously_allow_plaintext: false,
         }
     }

@@ -116,6 +116,8 @@ pub struct Stats {
     pub seen_evicted: u64,
     /// Changes of [`State`](crate::State).
     pub transitions: u64,
+    /// Times the long connection made room for calls ([`planned_turns`](crate::Config::planned_turns)).
+    pub turns: u64,
     /// Protobuf messages that could not be decoded.
     pub undecodable: u64,
     dropped: [u64; DropReason::ALL.len()],

@@ -44,7 +44,10 @@ pub(crate) struct Rules {
     pub(crate) call_timeout_ms: u64,
     pub(crate) link: LinkMode,
     pub(crate) ack_reactions: AckReactions,
-    /// Group messages count only where the bot is mentioned: its identity is looked up before it connects.
+    /// At most one stream at a time.
+    pub(crate) planned_turns: bool,
+    /// The bot's identity is looked up before it connects: group messages count only where the bot is mentioned, or the
+    /// lookup would cost a turn of its own.
     pub(crate) identity_first: bool,
 }
 

@@ -101,6 +101,10 @@ pub enum Why {
     Reaction,
     /// A callback's default answer is due.
     Response,
+    /// Calls have waited for others; the long connection makes room for them ([`planned_turns`]).
+    ///
+    /// [`planned_turns`]: crate::Config::planned_turns
+    Turn,
     /// The WebSocket upgrade must be answered.
     Upgrade,
 }
@@ -124,6 +128,7 @@ impl fmt::Display for Why {
             Self::Pong => "an answer to a ping",
             Self::Reaction => "an acknowledgement reaction",
             Self::Response => "the answer to a callback",
+            Self::Turn => "the next turn of calls",
             Self::Upgrade => "the WebSocket upgrade",
         })
     }

@@ -369,6 +369,7 @@ fn rules(rules: &Rules) -> Config<'static> {
             1 => AckReactions::Auto,
             _ => AckReactions::Fixed(locale_of(rules.reactions)),
         },
+        planned_turns: rules.link / 8 % 4 == 1,
         link: match rules.link % 8 {
             0 => LinkMode::Discover,
             1 => LinkMode::Off,

@@ -15,7 +15,8 @@ use crate::monitor::{Monitor, now};
 /// What a text has in the small board of [`Buffers`].
 const TEXT_ROOM: usize = Buffers::<2048, 1024, 2048, 1024, 256>::TEXT_ROOM;
 
-/// A bot with what its handles share. `HTTP` is the number of `Http` lanes, 1 with [`Buffers`](crate::Buffers).
+/// A bot with what its handles share. `HTTP` is the number of `Http` lanes, 1 with [`Buffers`](crate::Buffers); or 0 where
+/// one connector carries every lane because streams take turns ([`Config::planned_turns`](larkwire_core::Config)).
 pub struct Resources<'s, const HTTP: usize> {
     monitor: Monitor<'s>,
 }
@@ -27,7 +28,7 @@ impl<'s, const HTTP: usize> Resources<'s, HTTP> {
     /// [`LanesError`] when the bot's storage has another number of `Http` lanes than [`Runner::run`] gets connectors.
     pub fn new(bot: Bot<'s>) -> Result<Self, LanesError> {
         let lanes = usize::from(bot.http_lanes());
-        if lanes != HTTP {
+        if lanes != HTTP && !(HTTP == 0 && bot.takes_turns()) {
             return Err(LanesError { lanes, connectors: HTTP });
         }
         Ok(Self { monitor: Monitor::new(bot, TEXT_ROOM) })
@@ -57,7 +58,8 @@ impl<const HTTP: usize> fmt::Debug for Resources<'_, HTTP> {
     }
 }
 
-/// The storage has another number of `Http` lanes than there are connectors for them. Next step: make both the same.
+/// The storage has another number of `Http` lanes than there are connectors for them. Next step: make both the same, or
+/// switch `planned_turns` on and give one connector for all.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct LanesError {
     /// `Http` lanes of the storage.
@@ -90,8 +92,8 @@ impl<const HTTP: usize> fmt::Debug for Runner<'_, HTTP> {
 }
 
 impl<const HTTP: usize> Runner<'_, HTTP> {
-    /// Runs the bot to its end: `socket` opens the long connection, `http` the `Http` lanes. `hook` is told what people
-    /// may want to know.
+    /// Runs the bot to its end: `socket` opens the long connection, `http` the `Http` lanes (without them, `socket` opens
+    /// both in turns). `hook` is told what people may want to know.
     ///
     /// Dropping the future drops every stream without a goodbye; calls that are waited for then never return, and the
     /// bot cannot be run again.

@@ -28,8 +28,13 @@ pub(crate) async fn run<C: Connect, I: Inbox, const HTTP: usize>(
     hook: impl FnMut(Notice),
 ) -> End {
     let mut index = 0..=u8::MAX;
-    let http = http.map(|connect| lane(monitor, connect, Lane::Http(index.next().unwrap_or(u8::MAX))));
-    let socket = lane(monitor, socket, Lane::Socket);
+    let http = http.map(|connect| {
+        let own = Lane::Http(index.next().unwrap_or(u8::MAX));
+        streams(monitor, connect, [own, own])
+    });
+    // One connector carries both where they take turns.
+    let other = if HTTP == 0 { Lane::Http(0) } else { Lane::Socket };
+    let socket = streams(monitor, socket, [Lane::Socket, other]);
     let (end, ..) =
         join5(report(monitor, hook), socket, join_array(http), clock(monitor), deliver(monitor, &mut inbox)).await;
     end
@@ -40,13 +45,17 @@ fn is_current(bot: &Bot<'_>, lane: Lane, attempt: Attempt) -> bool {
     matches!(bot.poll_lane(lane), Wish::Up(target) if target.attempt == attempt)
 }
 
-async fn lane<C: Connect>(monitor: &Monitor<'_>, mut connect: C, lane: Lane) {
+/// One stream after the other, for whichever of these lanes is wished for.
+async fn streams<C: Connect>(monitor: &Monitor<'_>, mut connect: C, lanes: [Lane; 2]) {
     loop {
-        let wished = monitor.wait(|bot| match bot.poll_lane(lane) {
-            Wish::Up(target) => Some(Some((target.attempt, Destination::from(target)))),
-            Wish::Down => bot.ended().map(|_| None),
+        let wished = monitor.wait(|bot| {
+            let up = |lane| match bot.poll_lane(lane) {
+                Wish::Up(target) => Some(Some((lane, target.attempt, Destination::from(target)))),
+                Wish::Down => None,
+            };
+            lanes.into_iter().find_map(up).or_else(|| bot.ended().map(|_| None))
         });
-        let Some((attempt, destination)) = wished.await else { return };
+        let Some((lane, attempt, destination)) = wished.await else { return };
         let gone = || monitor.wait(|bot| (!is_current(bot, lane, attempt)).then_some(()));
         let closed = |why| monitor.change(|bot, now| bot.handle_closed(now, lane, attempt, why));
         let mut stream = match select(gone(), connect.connect(&destination)).await {

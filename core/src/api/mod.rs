@@ -55,6 +55,21 @@ pub(crate) enum Job {
     Token,
 }
 
+/// What the bot as a whole lets its `Http` lanes do now.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Due {
+    /// The link waits for a discovery.
+    pub(crate) discovery: bool,
+    /// The bot may ask who it is.
+    pub(crate) identity: bool,
+    /// One stream at a time: `planned_turns`.
+    pub(crate) alone: bool,
+    /// The long connection has a stream, or wants one.
+    pub(crate) socket: bool,
+    /// What waits goes before the discovery.
+    pub(crate) calls_first: bool,
+}
+
 /// An exchange that ended: its lane holds the answer until [`Api::release`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Finished {
@@ -173,21 +188,28 @@ impl<'s> Api<'s> {
 
     // ---- what to do next ----
 
-    /// Gives work to lanes; `discovery` says whether the link waits for one, `identity` whether the bot may ask who it
-    /// is.
-    pub(crate) fn schedule(&mut self, discovery: bool, identity: bool, shared: &mut Shared<'_>) -> Option<Finished> {
+    /// Gives work to lanes.
+    pub(crate) fn schedule(&mut self, due: Due, shared: &mut Shared<'_>) -> Option<Finished> {
         self.outbox.expire(shared.now, self.token.refusal(), &mut shared.report);
         self.reactions.expire(shared.now, &mut shared.report);
-        let mut discovery = discovery && !self.is_busy_with(Job::Discover);
-        for index in 0..self.lanes.as_slice().len() {
+        let mut discovery = due.discovery && !self.is_busy_with(Job::Discover);
+        let lanes = match (due.alone, due.socket) {
+            (true, true) => 0,
+            (true, false) => 1,
+            (false, _) => self.lanes.as_slice().len(),
+        };
+        for index in 0..lanes {
             let Some(lane) = self.lanes.get(index).filter(|lane| lane.is_free()) else { continue };
-            let job = if discovery {
+            let job = if !lane.is_braked(shared.now) && (due.calls_first || !discovery) {
+                self.next_job(due.identity, shared.now)
+            } else {
+                None
+            };
+            let job = if let Some(job) = job {
+                job
+            } else if discovery {
                 discovery = false;
                 Job::Discover
-            } else if !lane.is_braked(shared.now)
-                && let Some(job) = self.next_job(identity, shared.now)
-            {
-                job
             } else {
                 continue;
             };
@@ -207,6 +229,18 @@ impl<'s> Api<'s> {
             }
         }
         None
+    }
+
+    /// Whether a call, a lookup or a reaction could go now if it had a lane.
+    pub(crate) fn is_work_ready(&self, identity: bool, now: Instant) -> bool {
+        self.lanes.get(0).is_some_and(|lane| !lane.is_braked(now)) && self.next_job(identity, now).is_some()
+    }
+
+    /// Lets go of a connection that nobody uses.
+    pub(crate) fn hang_up(&mut self) {
+        for lane in self.lanes.as_mut_slice().iter_mut().filter(|lane| lane.is_free()) {
+            lane.down();
+        }
     }
 
     /// What goes next with a token, or the token itself.

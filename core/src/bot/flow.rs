@@ -13,8 +13,10 @@ use crate::time::Instant;
 
 /// Accepted calls may take this long after [`Bot::shut_down`].
 pub(super) const DRAIN_MS: u64 = 10_000;
+/// A call that is ready waits so long for others to share its turn.
+const BATCH_MS: u64 = 1000;
 /// Owed acks and a shown event may take this long after that.
-const FLUSH_MS: u64 = 2000;
+pub(super) const FLUSH_MS: u64 = 2000;
 
 impl Bot<'_> {
     /// Every fact goes through here: time never runs back, nothing happens after the end, and whatever the fact made
@@ -64,12 +66,24 @@ impl Bot<'_> {
         {
             self.finish_with(End::Fatal(fatal));
         }
+        let planned = self.shared.rules.planned_turns;
+        if planned && self.end.is_none() {
+            self.turn_step();
+        }
         // A request that does not fit its lane ends at once and frees the lane again: at most once a call and lane.
         while self.end.is_none() {
             let first = self.started && self.shared.rules.identity_first && self.api.lookup.is_first();
             let discovery = self.started && self.link.phase() == Phase::Discovering && !first;
             let identity = first || (self.started && self.link.has_discovered());
-            let finished = self.api.schedule(discovery, identity, &mut self.shared);
+            let due = api::Due {
+                discovery,
+                identity,
+                // Where streams take turns, calls wait for the long connection and discovery for calls.
+                alone: planned,
+                socket: self.link.target().is_some(),
+                calls_first: planned && self.link.is_calls_turn(self.shared.now),
+            };
+            let finished = self.api.schedule(due, &mut self.shared);
             if finished.is_none() {
                 break;
             }
@@ -94,6 +108,9 @@ impl Bot<'_> {
                 let config = session.client_config_mut();
                 let result = api::read_discovery(answer, finished.fault, &self.shared.rules, url, config);
                 self.api.release(finished.lane, self.shared.now);
+                if self.shared.rules.planned_turns {
+                    self.api.hang_up();
+                }
                 self.link.handle_discovered(result, &mut self.shared);
                 fatal = self.link.take_fatal();
             }
@@ -120,6 +137,21 @@ impl Bot<'_> {
         }
         if let Some(fatal) = fatal {
             self.finish_with(End::Fatal(fatal));
+        }
+    }
+
+    /// Closes the long connection for the calls that are ready, once others had time to join them and the acks are out.
+    fn turn_step(&mut self) {
+        let (now, identity) = (self.shared.now, self.link.has_discovered());
+        if self.link.phase() != Phase::Open || !self.api.is_work_ready(identity, now) {
+            self.turn = None;
+            return;
+        }
+        let patience = if matches!(self.stopping, Stopping::No) { BATCH_MS } else { 0 };
+        let at = *self.turn.get_or_insert(now.after(patience));
+        if at <= now && (self.link.is_flushed() || at.after(FLUSH_MS) <= now) {
+            self.turn = None;
+            self.link.start_turn(&mut self.shared);
         }
     }
 

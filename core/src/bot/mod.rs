@@ -70,6 +70,8 @@ pub struct Bot<'s> {
     api: Api<'s>,
     hints: Hints<'s>,
     stopping: Stopping,
+    /// When the calls that are ready get their turn (`planned_turns`).
+    turn: Option<Instant>,
     started: bool,
     end: Option<End>,
 }
@@ -90,6 +92,11 @@ impl<'s> Bot<'s> {
     /// How many `Http` lanes there are.
     pub fn http_lanes(&self) -> u8 {
         u8::try_from(self.api.lanes.as_slice().len()).unwrap_or(u8::MAX)
+    }
+
+    /// Whether at most one lane is wished for at a time ([`Config::planned_turns`](crate::Config::planned_turns)).
+    pub fn takes_turns(&self) -> bool {
+        self.shared.rules.planned_turns
     }
 
     /// What is wanted of a lane.
@@ -150,6 +157,10 @@ impl<'s> Bot<'s> {
         }
         self.link.deadlines(&mut earliest);
         self.api.deadlines(self.shared.now, &mut earliest);
+        if let Some(at) = self.turn {
+            let after_acks = at.after(flow::FLUSH_MS);
+            earliest.add(if at > self.shared.now { at } else { after_acks }, Why::Turn);
+        }
         match self.stopping {
             Stopping::Draining { by } => earliest.add(by, Why::Draining),
             Stopping::Flushing { by } => earliest.add(by, Why::Closing),

@@ -56,7 +56,8 @@ impl<'s> Bot<'s> {
             call_timeout_ms: u64::from(config.call_timeout_ms),
             link: config.link,
             ack_reactions: config.ack_reactions,
-            identity_first: config.gate.mention_only,
+            planned_turns: config.planned_turns,
+            identity_first: config.gate.mention_only || config.planned_turns,
         };
         let mut session = Session::new(
             SessionRules {
@@ -96,6 +97,7 @@ impl<'s> Bot<'s> {
             hints: Hints::new(storage.chat_locales),
             api: Api::new(storage.http, storage.outbox, storage.reactions, storage.token, config.own_open_id),
             stopping: Stopping::No,
+            turn: None,
             started: false,
             end: None,
         })

@@ -53,6 +53,10 @@ impl Link<'_> {
     pub(super) fn closed(&mut self, then: Then, shared: &mut Shared<'_>) {
         match then {
             Then::End => self.end(shared),
+            Then::Turn => {
+                self.release(shared);
+                self.discover(shared.now);
+            }
             Then::Redial(fault) | Then::Drop(fault) => self.lost(shared, fault.into()),
         }
     }

@@ -30,6 +30,7 @@ pub(crate) mod verdict;
 use crate::event::{DeliveryId, Event, ResponseId, Verdict};
 use crate::fault::{Fatal, LinkFault, Misuse};
 use crate::lane::{Attempt, Closed, Target};
+use crate::notice::count;
 use crate::pipe::Pipe;
 use crate::shared::{LinkMode, Shared};
 use crate::storage::Region;
@@ -49,6 +50,8 @@ pub(crate) use socket_url::SocketUrl;
 
 /// From the wish for a stream to the answered upgrade.
 const UPGRADE_MS: u64 = 15_000;
+/// The longest turn of calls: after it discovery goes first again.
+const TURN_MS: u64 = 30_000;
 /// Refused authentications in a row before a person is told.
 const AUTH_REFUSALS: u8 = 3;
 
@@ -81,6 +84,8 @@ pub(crate) enum Phase {
 pub(crate) enum Then {
     /// The bot is done.
     End,
+    /// Calls have their turn, then the bot comes back at once.
+    Turn,
     /// The peer closed: when it has hung up, or time is up, dial again.
     Redial(LinkFault),
     /// The peer broke the protocol: drop it as soon as the close frame is out.
@@ -106,6 +111,8 @@ pub(crate) struct Link<'s> {
     arrivals: Arrivals,
     pub(crate) url: SocketUrl<'s>,
     attempt: Attempt,
+    /// Until then waiting calls go before discovery, where they take turns.
+    calls_first_until: Instant,
     /// Discovery has succeeded before.
     discovered: bool,
     retry: Retry,
@@ -134,6 +141,7 @@ impl<'s> Link<'s> {
         let phase = if mode == LinkMode::Off { Phase::Resting } else { Phase::Waiting { until: Instant::ZERO } };
         Self {
             phase,
+            calls_first_until: Instant::ZERO,
             discovered: false,
             session,
             intake: Intake::new(input),
@@ -290,12 +298,30 @@ impl<'s> Link<'s> {
     pub(crate) fn handle_timeout(&mut self, shared: &mut Shared<'_>) {
         let now = shared.now;
         match self.phase {
-            Phase::Waiting { until } if until <= now => self.phase = Phase::Discovering,
+            Phase::Waiting { until } if until <= now => self.discover(now),
             Phase::Connecting { by } if by <= now => self.lost(shared, LinkFault::TimedOut(Why::Connect).into()),
             Phase::Upgrading { by, .. } if by <= now => self.lost(shared, LinkFault::TimedOut(Why::Upgrade).into()),
             Phase::Closing { by, then } if by <= now => self.closed(then, shared),
             Phase::Open => self.tick(shared),
             _ => {}
+        }
+    }
+
+    fn discover(&mut self, now: Instant) {
+        self.phase = Phase::Discovering;
+        self.calls_first_until = now.after(TURN_MS);
+    }
+
+    /// Whether waiting calls still go before discovery, where they take turns.
+    pub(crate) fn is_calls_turn(&self, now: Instant) -> bool {
+        now < self.calls_first_until
+    }
+
+    /// Makes room for calls.
+    pub(crate) fn start_turn(&mut self, shared: &mut Shared<'_>) {
+        if self.phase == Phase::Open {
+            count(&mut shared.report.stats.turns);
+            self.start_closing(1000, Then::Turn, shared);
         }
     }
 

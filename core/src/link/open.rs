@@ -42,7 +42,7 @@ impl Link<'_> {
 
     /// Deals with what was received until something is missing: bytes, room, or a verdict.
     pub(super) fn pump(&mut self, shared: &mut Shared<'_>) {
-        while matches!(self.phase, Phase::Open | Phase::Closing { then: Then::End, .. }) {
+        while matches!(self.phase, Phase::Open | Phase::Closing { then: Then::End | Then::Turn, .. }) {
             self.flush_pong(shared);
             self.flush_responses(shared);
             if !self.settle_owed(shared) {

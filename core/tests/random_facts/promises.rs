@@ -55,7 +55,7 @@ struct Life {
 impl Life {
     fn new(seed: u64) -> Self {
         let mut dice = Dice(!seed);
-        let config = Config { link: LinkMode::Connect, ..rules(&mut dice) };
+        let config = Config { link: LinkMode::Connect, planned_turns: seed % 10 == 9, ..rules(&mut dice) };
         // A board keeps fewer notices than one read can bring.
         let board = dice.one_in(3);
         let storage = if board { Storage { notices: Slots::growable(256), ..small() } } else { Storage::growable() };

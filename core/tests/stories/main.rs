@@ -33,4 +33,5 @@ mod restart;
 mod resting;
 mod shutdown;
 mod tokens;
+mod turns;
 mod upgrade;

@@ -13,3 +13,4 @@ mod echo;
 mod events;
 mod restart;
 mod support;
+mod turns;

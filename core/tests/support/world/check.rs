@@ -21,6 +21,8 @@ impl World {
         let id = |event: larkwire_core::Event<'_>| (event.id(), event.json().len());
         assert_eq!(bot.poll_delivery().map(id), bot.poll_delivery().map(id));
         assert_eq!(bot.poll_completion().map(|c| c.id), bot.poll_completion().map(|c| c.id));
+        let up = self.lanes().into_iter().filter(|lane| bot.poll_lane(*lane) != Wish::Down).count();
+        assert!(!self.alone || up <= 1, "{up} streams at {}", self.now);
         let mut any_up = false;
         for lane in self.lanes() {
             let wish = bot.poll_lane(lane);

@@ -89,6 +89,8 @@ pub(crate) struct World {
     pub(crate) chop: usize,
     /// Asks every question many times.
     pub(crate) curious: bool,
+    /// Streams take turns.
+    alone: bool,
     pub(crate) script: Script,
     sides: BTreeMap<Lane, Side>,
     views: BTreeMap<Lane, View>,
@@ -144,6 +146,7 @@ impl World {
     }
 
     pub(crate) fn seeded(config: Config<'_>, storage: Storage<'static>, seed: Seed) -> Self {
+        let alone = config.planned_turns;
         let bot = Bot::new(config, storage, seed).expect("a sound configuration");
         let mut world = Self {
             bot,
@@ -151,6 +154,7 @@ impl World {
             newest: 0,
             chop: usize::MAX,
             curious: false,
+            alone,
             script: Script::default(),
             sides: BTreeMap::new(),
             views: BTreeMap::new(),

@@ -163,6 +163,21 @@ pub(crate) async fn run_bot_with<F: Future<Output = ()>>(
     Ended { end, stats: client.stats(), notices }
 }
 
+/// As [`run_bot`], with one stream at a time and one connector for all.
+pub(crate) async fn run_bot_in_turns<F: Future<Output = ()>>(
+    stack: Stack<'static>,
+    program: impl FnOnce(Client<'static>, BoardEvents) -> F,
+) -> Ended {
+    let tables = leak(leak(Buffers::<2048, 1024, 2048, 1024, 64>::new()).tables());
+    let bot = Bot::new(Config { planned_turns: true, ..config() }, tables.storage(), Seed([7; 32])).unwrap();
+    let (client, runner) = leak(Resources::<0>::new(bot).unwrap()).split();
+    let (inbox, events) = leak(Channel::new()).split();
+    let mut notices = Vec::new();
+    let program = program(client, events);
+    let (end, ()) = join(runner.run(watched(stack), [], inbox, |notice| notices.push(notice)), program).await;
+    Ended { end, stats: client.stats(), notices }
+}
+
 pub(crate) fn tcp(stack: Stack<'static>) -> TcpConnect<'static> {
     TcpConnect::new(stack, leak([0; 1024]), leak([0; 1024]))
 }
