@@ -37,9 +37,8 @@ const AROUND_TEXT: usize = 512 + 256;
 /// | `part_sets`, `finished` | 2 × 328, 8 × 16 | split messages: two under assembly, eight that are done |
 /// | `reactions` | 4 × 120 | acknowledgement reactions that were not sent yet |
 /// | `chat_locales` | 4 × 16 | chats whose language was told |
-/// | `notices` | 4 × 120 | notices that nobody took yet |
 ///
-/// All in all 3 `MESSAGE` + `OUT` + 3 `HTTP` + `TOKEN` + 24 `SEEN` + 3728: 24 KB for the small board, 100 KB for the
+/// All in all 3 `MESSAGE` + `OUT` + 3 `HTTP` + `TOKEN` + 24 `SEEN` + 3248: 24 KB for the small board, 100 KB for the
 /// roomy one (on a 64-bit host, a little less on a board). Other sizes of the fixed parts are a matter of one's own
 /// [`Storage`].
 ///
@@ -72,7 +71,6 @@ pub struct Buffers<const MESSAGE: usize, const OUT: usize, const HTTP: usize, co
     finished: [FinishedId; 8],
     reactions: [AckReaction; 4],
     chat_locales: [ChatLocale; 4],
-    notices: [Notice; 4],
 }
 
 impl<const MESSAGE: usize, const OUT: usize, const HTTP: usize, const TOKEN: usize, const SEEN: usize>
@@ -82,7 +80,7 @@ impl<const MESSAGE: usize, const OUT: usize, const HTTP: usize, const TOKEN: usi
     /// 768 bytes around the text.
     pub const TEXT_ROOM: usize = HTTP.saturating_sub(TOKEN).saturating_sub(AROUND_TEXT);
 
-    /// Empty buffers; on a board in a `static`, so that they never pass over the stack.
+    /// Empty buffers, all zero; on a board in a `static`, where they take no flash and never pass over the stack.
     pub const fn new() -> Self {
         Self {
             texts: [0; 256],
@@ -102,7 +100,6 @@ impl<const MESSAGE: usize, const OUT: usize, const HTTP: usize, const TOKEN: usi
             finished: [FinishedId::EMPTY; 8],
             reactions: [AckReaction::EMPTY; 4],
             chat_locales: [ChatLocale::EMPTY; 4],
-            notices: [Notice::Connected; 4],
         }
     }
 
@@ -125,7 +122,7 @@ impl<const MESSAGE: usize, const OUT: usize, const HTTP: usize, const TOKEN: usi
             part_sets: &mut self.part_sets,
             finished: &mut self.finished,
             reactions: &mut self.reactions,
-            notices: &mut self.notices,
+            notices: [Notice::Connected; 4],
         }
     }
 }
@@ -147,7 +144,8 @@ impl<const MESSAGE: usize, const OUT: usize, const HTTP: usize, const TOKEN: usi
     }
 }
 
-/// [`Buffers`] with the tables that borrow from them; lent to one bot.
+/// [`Buffers`] with the tables that borrow from them and four places for notices that nobody took yet, some 1.4 KB; lent
+/// to one bot.
 pub struct Tables<'s> {
     http: [HttpLane<'s>; 1],
     outbox: [CallSlot<'s>; 1],
@@ -165,7 +163,7 @@ pub struct Tables<'s> {
     part_sets: &'s mut [PartSet],
     finished: &'s mut [FinishedId],
     reactions: &'s mut [AckReaction],
-    notices: &'s mut [Notice],
+    notices: [Notice; 4],
 }
 
 impl fmt::Debug for Tables<'_> {
@@ -194,7 +192,7 @@ impl<'s> Tables<'s> {
             outbox: Slots::fixed(&mut self.outbox),
             reactions: Slots::fixed(self.reactions),
             token: Region::fixed(self.token),
-            notices: Slots::fixed(self.notices),
+            notices: Slots::fixed(&mut self.notices),
         }
     }
 }

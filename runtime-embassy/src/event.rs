@@ -19,14 +19,35 @@ pub struct Event<const N: usize> {
 }
 
 impl<const N: usize> Event<N> {
-    /// A copy; `None` when its JSON is longer than `N` bytes. For an [`Inbox`](crate::Inbox) of one's own.
+    /// No event, all zero: a place to [`fill`](Self::fill).
+    pub const EMPTY: Self = Self {
+        id: DeliveryId::NONE,
+        json: [0; N],
+        len: 0,
+        layout: Layout::EMPTY,
+        trace_id: Short::EMPTY,
+        own_open_id: Short::EMPTY,
+    };
+
+    /// A copy; `None` when its JSON is longer than `N` bytes. For an [`Inbox`](crate::Inbox) of one's own;
+    /// [`fill`](Self::fill) spares the stack a move of the whole event.
     pub fn copy(event: &core_api::Event<'_>) -> Option<Self> {
+        let mut copy = Self::EMPTY;
+        copy.fill(event).then_some(copy)
+    }
+
+    /// Copies an event into this place; `false` when its JSON is longer than `N` bytes, and then nothing changed.
+    #[must_use]
+    pub fn fill(&mut self, event: &core_api::Event<'_>) -> bool {
         let text = event.json().as_bytes();
-        let mut json = [0; N];
-        json.get_mut(..text.len())?.copy_from_slice(text);
-        let (layout, trace_id) = (event.layout().clone(), event.trace_id());
-        let own_open_id = event.own_open_id().map(Short::new).unwrap_or_default();
-        Some(Self { id: event.id(), json, len: text.len(), layout, trace_id, own_open_id })
+        let Some(room) = self.json.get_mut(..text.len()) else { return false };
+        room.copy_from_slice(text);
+        self.len = text.len();
+        self.id = event.id();
+        self.layout = event.layout().clone();
+        self.trace_id = event.trace_id();
+        self.own_open_id = event.own_open_id().map(Short::new).unwrap_or_default();
+        true
     }
 
     /// All fields, borrowed.

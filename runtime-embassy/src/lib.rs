@@ -20,7 +20,7 @@ pub use client::{Client, LanesError, Resources, Runner};
 pub use clock::{Clock, Entropy, EntropyFailed, WallClock};
 pub use connect::{Connect, Destination, Stream, TcpConnect, TcpStream, TcpWriter};
 pub use event::Event;
-pub use inbox::{Channel, ChannelInbox, Events, Inbox, Offer};
+pub use inbox::{Channel, ChannelInbox, Events, Inbox, Offer, Received};
 pub use larkwire_core as core;
 pub use larkwire_core::fault::CallError;
 pub use larkwire_core::{Buffers, End, Notice, State, Stats};

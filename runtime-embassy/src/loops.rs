@@ -1,5 +1,7 @@
 //! The loops of one bot: one per lane, clock, deliver, report. They run as one future.
 
+use core::pin::pin;
+
 use embassy_futures::join::{join_array, join5};
 use embassy_futures::select::{Either, Either3, select, select3};
 use embassy_futures::yield_now;
@@ -34,9 +36,12 @@ pub(crate) async fn run<C: Connect, I: Inbox, const HTTP: usize>(
     });
     // One connector carries both where they take turns.
     let other = if HTTP == 0 { Lane::Http(0) } else { Lane::Socket };
-    let socket = streams(monitor, socket, [Lane::Socket, other]);
-    let (end, ..) =
-        join5(report(monitor, hook), socket, join_array(http), clock(monitor), deliver(monitor, &mut inbox)).await;
+    // Pinned where they are: a move of a loop would take its size of the stack, too.
+    let socket = pin!(streams(monitor, socket, [Lane::Socket, other]));
+    let http = pin!(join_array(http));
+    let (report, clock) = (pin!(report(monitor, hook)), pin!(clock(monitor)));
+    let deliver = pin!(deliver(monitor, &mut inbox));
+    let (end, ..) = join5(report, socket, http, clock, deliver).await;
     end
 }
 

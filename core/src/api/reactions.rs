@@ -24,7 +24,8 @@ enum State {
 pub struct AckReaction {
     state: State,
     message_id: Short<64>,
-    emoji_type: &'static str,
+    /// `None`: never used; an unused place is all zero and costs a board no flash.
+    emoji_type: Option<&'static str>,
     serial: u64,
     expires: Instant,
     retried: bool,
@@ -36,9 +37,9 @@ impl AckReaction {
     pub const EMPTY: Self = Self {
         state: State::Free,
         message_id: Short::EMPTY,
-        emoji_type: "",
+        emoji_type: None,
         serial: 0,
-        expires: Instant::FAR,
+        expires: Instant::ZERO,
         retried: false,
         token_serial: 0,
     };
@@ -98,7 +99,7 @@ impl<'s> Reactions<'s> {
             *slot = AckReaction {
                 state: State::Waiting { until: now },
                 message_id,
-                emoji_type,
+                emoji_type: Some(emoji_type),
                 serial: self.serial,
                 expires: now.after(EXPIRES_MS),
                 retried: false,
@@ -159,7 +160,7 @@ impl<'s> Reactions<'s> {
     pub(super) fn request(&mut self, index: usize, token_serial: u32) -> Option<(Short<64>, &'static str)> {
         let slot = self.slot(index)?;
         slot.token_serial = token_serial;
-        Some((slot.message_id, slot.emoji_type))
+        Some((slot.message_id, slot.emoji_type?))
     }
 
     pub(super) fn token_of(&self, index: usize) -> u32 {
@@ -173,7 +174,7 @@ impl<'s> Reactions<'s> {
 
     /// The platform does not know this name.
     pub(super) fn disable(&mut self, index: usize) {
-        let Some(name) = self.slots.get(index).map(|slot| slot.emoji_type) else { return };
+        let Some(name) = self.slots.get(index).and_then(|slot| slot.emoji_type) else { return };
         if !self.disabled.contains(&name)
             && let Some(place) = self.disabled.iter_mut().find(|place| place.is_empty())
         {

@@ -18,6 +18,8 @@ pub(crate) struct Span {
 }
 
 impl Span {
+    const NONE: Self = Self { start: 0, len: 0, escaped: false, known: false };
+
     fn of(outer: &str, inner: &str, escaped: bool) -> Self {
         range_in(outer, inner)
             .and_then(|range| {
@@ -88,6 +90,42 @@ pub(crate) struct SenderSpans {
     pub(crate) tenant_key: Span,
     pub(crate) union_id: Span,
     pub(crate) user_id: Span,
+}
+
+impl Layout {
+    /// Of no event, all zero: what an unused place for an event holds.
+    pub const EMPTY: Self = Self {
+        envelope: Envelope::Card,
+        kind: Kind::BotAdded,
+        legacy_is_mention: Some(false),
+        event_type: Span::NONE,
+        event_id: Span::NONE,
+        app_id: Span::NONE,
+        tenant_key: Span::NONE,
+        body: Span::NONE,
+        create_time: None,
+        callback: false,
+        is_message: false,
+        message: MessageSpans {
+            chat_id: Span::NONE,
+            chat_type: Span::NONE,
+            content: Span::NONE,
+            create_time: None,
+            mentions: Span::NONE,
+            message_id: Span::NONE,
+            message_type: Span::NONE,
+            parent_id: Span::NONE,
+            root_id: Span::NONE,
+            thread_id: Span::NONE,
+        },
+        sender: SenderSpans {
+            open_id: Span::NONE,
+            sender_type: Span::NONE,
+            tenant_key: Span::NONE,
+            union_id: Span::NONE,
+            user_id: Span::NONE,
+        },
+    };
 }
 
 /// The payload is no event: broken JSON, or none of the known envelopes.

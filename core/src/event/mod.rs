@@ -40,6 +40,11 @@ pub struct DeliveryId {
     pub(crate) message_key: Option<u64>,
 }
 
+impl DeliveryId {
+    /// Of no delivery: what an unused place for an event holds. A verdict on it is ignored.
+    pub const NONE: Self = Self { serial: 0, event_key: None, message_key: None };
+}
+
 /// Names a callback that waits for its answer: what [`respond`](crate::Bot::respond) takes.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct ResponseId(pub(crate) u64);

@@ -4,7 +4,8 @@
 use crate::storage::Slots;
 use crate::time::Instant;
 
-const NONE: u32 = u32::MAX;
+/// No entry: places are counted from 1, so that an unused table is all zero and costs a board no flash.
+const NONE: u32 = 0;
 /// A table on the heap starts with this many entries.
 const FIRST_SIZE: usize = 64;
 
@@ -14,9 +15,9 @@ pub struct SeenEntry {
     key: u64,
     /// The end of its window. Not its beginning: that may lie before the start of the clock.
     until: Instant,
-    /// The next entry whose key falls into the same bucket.
+    /// The place of the next entry whose key falls into the same bucket.
     next: u32,
-    /// The first entry of the bucket that has this entry's number.
+    /// The place of the first entry of the bucket that has this entry's number.
     head: u32,
 }
 
@@ -48,7 +49,7 @@ impl<'s> Seen<'s> {
     /// An empty memory that forgets after `window_ms`, or earlier when the table is full.
     pub fn new(slots: Slots<'s, SeenEntry>, window_ms: u64) -> Self {
         let mut seen = Self { slots, window_ms, size: 0, at: 0, len: 0, inserted: 0 };
-        seen.size = seen.slots.as_slice().len().min(NONE as usize);
+        seen.size = seen.slots.as_slice().len().min(u32::MAX as usize);
         for entry in seen.slots.as_mut_slice() {
             *entry = SeenEntry::default();
         }
@@ -117,14 +118,14 @@ impl<'s> Seen<'s> {
             entry.next = head;
         }
         if let Some(entry) = self.slots.get_mut(bucket) {
-            entry.head = u32::try_from(index).unwrap_or(NONE);
+            entry.head = place(index);
         }
         self.at = self.at.saturating_add(1).checked_rem(self.size).unwrap_or_default();
         evicted
     }
 
-    fn entry(&self, index: u32) -> Option<&SeenEntry> {
-        if index == NONE { None } else { self.slots.get(usize::try_from(index).ok()?) }
+    fn entry(&self, place: u32) -> Option<&SeenEntry> {
+        self.slots.get(index(place)?)
     }
 
     fn bucket(&self, key: u64) -> Option<usize> {
@@ -132,29 +133,29 @@ impl<'s> Seen<'s> {
         usize::try_from(key.checked_rem(size)?).ok()
     }
 
-    /// Takes entry `index` out of its chain.
-    fn unlink(&mut self, index: usize) -> Option<SeenEntry> {
-        let old = *self.slots.get(index)?;
+    /// Takes entry `at` out of its chain.
+    fn unlink(&mut self, at: usize) -> Option<SeenEntry> {
+        let old = *self.slots.get(at)?;
         let bucket = self.bucket(old.key)?;
-        let wanted = u32::try_from(index).ok()?;
+        let wanted = place(at);
         let head = self.slots.get_mut(bucket)?;
         if head.head == wanted {
             head.head = old.next;
             return Some(old);
         }
-        let mut at = head.head;
-        while let Some(entry) = self.slots.get_mut(usize::try_from(at).ok()?) {
+        let mut next = head.head;
+        while let Some(entry) = self.slots.get_mut(index(next)?) {
             if entry.next == wanted {
                 entry.next = old.next;
                 return Some(old);
             }
-            at = entry.next;
+            next = entry.next;
         }
         None
     }
 
     fn grow(&mut self) {
-        let wanted = self.size.saturating_mul(2).max(FIRST_SIZE).min(self.slots.cap()).min(NONE as usize);
+        let wanted = self.size.saturating_mul(2).max(FIRST_SIZE).min(self.slots.cap()).min(u32::MAX as usize);
         if wanted <= self.size || !self.slots.ensure(wanted) {
             return;
         }
@@ -175,10 +176,19 @@ impl<'s> Seen<'s> {
                 entry.next = head;
             }
             if let Some(entry) = self.slots.get_mut(bucket) {
-                entry.head = u32::try_from(index).unwrap_or(NONE);
+                entry.head = place(index);
             }
         }
     }
+}
+
+/// Where the entry at `index` is found; `NONE` beyond what a table can have.
+fn place(index: usize) -> u32 {
+    u32::try_from(index).ok().and_then(|index| index.checked_add(1)).unwrap_or(NONE)
+}
+
+fn index(place: u32) -> Option<usize> {
+    usize::try_from(place.checked_sub(1)?).ok()
 }
 
 #[cfg(test)]

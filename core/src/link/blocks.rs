@@ -5,8 +5,8 @@ use crate::storage::Region;
 /// Bytes of one block, its link included.
 const BLOCK: usize = 256;
 const LINK: usize = 4;
-/// No block.
-const NONE: u32 = u32::MAX;
+/// No block: they are counted from 1, so that an unused chain is all zero and costs a board no flash.
+const NONE: u32 = 0;
 /// Bytes a host keeps when no chain is left, so that ordinary split messages allocate nothing.
 const RETAINED: usize = 16 * 1024;
 
@@ -47,7 +47,7 @@ pub(super) struct Blocks<'s> {
 
 impl<'s> Blocks<'s> {
     pub(super) fn new(region: Region<'s>) -> Self {
-        Self { region, free: NONE, fresh: 0 }
+        Self { region, free: NONE, fresh: 1 }
     }
 
     /// How many blocks there can be.
@@ -58,7 +58,7 @@ impl<'s> Blocks<'s> {
     /// Forgets all chains.
     pub(super) fn clear(&mut self) {
         self.free = NONE;
-        self.fresh = 0;
+        self.fresh = 1;
         self.region.relax(RETAINED);
     }
 
@@ -170,5 +170,5 @@ impl Cursor {
 }
 
 fn start_of(block: u32) -> usize {
-    (block as usize).saturating_mul(BLOCK)
+    (block as usize).saturating_sub(1).saturating_mul(BLOCK)
 }
