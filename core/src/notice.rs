@@ -155,7 +155,8 @@ impl Stats {
     }
 }
 
-/// Adds one to a counter.
+/// Adds one to a counter. Never inlined: what stands everywhere must be short.
+#[inline(never)]
 pub(crate) fn count(counter: &mut u64) {
     *counter = counter.saturating_add(1);
 }

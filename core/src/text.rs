@@ -2,6 +2,9 @@
 
 use core::fmt;
 
+/// What stands where a text was cut.
+const CUT: char = '…';
+
 /// A text of at most `N` bytes, visibly cut (a closing `…`) where it was longer. Control characters become spaces, so
 /// that a server's words cannot break a log line.
 #[derive(Clone, Copy, Eq, PartialEq)]
@@ -11,32 +14,27 @@ pub struct Short<const N: usize> {
 }
 
 impl<const N: usize> Short<N> {
-    const CUT: char = '…';
-
     /// No text.
     pub const EMPTY: Self = Self { bytes: [0; N], len: 0 };
 
     /// Copies `text`.
     pub fn new(text: &str) -> Self {
+        let mut short = Self::EMPTY;
+        // Most are ids that fit as they are.
+        if let (Some(room), Ok(len)) = (short.bytes.get_mut(..text.len()), u8::try_from(text.len()))
+            && text.bytes().all(|byte| (b' '..0x7f).contains(&byte))
+        {
+            room.copy_from_slice(text.as_bytes());
+            short.len = len;
+            return short;
+        }
         Self::from_chars(text.chars())
     }
 
     /// Copies the characters until the room is used up.
-    pub fn from_chars(chars: impl Iterator<Item = char>) -> Self {
+    pub fn from_chars(mut chars: impl Iterator<Item = char>) -> Self {
         let mut short = Self::EMPTY;
-        // Where the text would be cut to leave room for the mark.
-        let mut fits_with_mark = 0;
-        for ch in chars {
-            let ch = if ch.is_control() { ' ' } else { ch };
-            if !short.push(ch) {
-                short.len = fits_with_mark;
-                short.push(Self::CUT);
-                break;
-            }
-            if usize::from(short.len).saturating_add(Self::CUT.len_utf8()) <= N {
-                fits_with_mark = short.len;
-            }
-        }
+        short.len = fill(&mut short.bytes, &mut chars);
         short
     }
 
@@ -55,7 +53,7 @@ impl<const N: usize> Short<N> {
                 if !self.1 {
                     let kept = self.0;
                     self.0 = Short::from_chars(kept.as_str().chars().chain(text.chars()));
-                    self.1 = self.0.as_str().ends_with(Short::<N>::CUT);
+                    self.1 = self.0.as_str().ends_with(CUT);
                 }
                 Ok(())
             }
@@ -64,19 +62,6 @@ impl<const N: usize> Short<N> {
         // Filling never fails: what is too long is cut.
         let _ = fmt::write(&mut fill, format_args!("{value}"));
         fill.0
-    }
-
-    fn push(&mut self, ch: char) -> bool {
-        let mut utf8 = [0; 4];
-        let piece = ch.encode_utf8(&mut utf8).as_bytes();
-        let start = usize::from(self.len);
-        let end = start.saturating_add(piece.len());
-        let (Some(room), Ok(len)) = (self.bytes.get_mut(start..end), u8::try_from(end)) else {
-            return false;
-        };
-        room.copy_from_slice(piece);
-        self.len = len;
-        true
     }
 
     /// The text.
@@ -89,6 +74,34 @@ impl<const N: usize> Short<N> {
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
+}
+
+/// Fills `bytes` with characters, a mark at the end where they did not fit; how many bytes it was. One function for every
+/// size and source: this stands in many places of a board's flash.
+fn fill(bytes: &mut [u8], chars: &mut dyn Iterator<Item = char>) -> u8 {
+    let mut len = 0;
+    // Where the text would be cut to leave room for the mark.
+    let mut fits_with_mark = 0;
+    for ch in chars {
+        let ch = if ch.is_control() { ' ' } else { ch };
+        let Some(longer) = push(bytes, len, ch) else {
+            return push(bytes, fits_with_mark, CUT).unwrap_or(fits_with_mark);
+        };
+        len = longer;
+        if usize::from(len).saturating_add(CUT.len_utf8()) <= bytes.len() {
+            fits_with_mark = len;
+        }
+    }
+    len
+}
+
+/// Puts a character behind the first `len` bytes; how many there are then.
+fn push(bytes: &mut [u8], len: u8, ch: char) -> Option<u8> {
+    let start = usize::from(len);
+    let end = start.saturating_add(ch.len_utf8());
+    let len = u8::try_from(end).ok()?;
+    ch.encode_utf8(bytes.get_mut(start..end)?);
+    Some(len)
 }
 
 impl<const N: usize> Default for Short<N> {

@@ -25,6 +25,7 @@ impl Instant {
     }
 
     /// `ms` milliseconds later, at most the last one before [`Instant::FAR`]: a deadline must not look like none.
+    #[inline(never)] // It stands everywhere.
     #[must_use]
     pub const fn after(self, ms: u64) -> Self {
         match self.0.saturating_add(ms) {

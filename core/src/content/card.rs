@@ -16,7 +16,7 @@ pub(super) fn write(content: &Content<'_>, out: &mut Out<'_, '_, '_>) {
     };
     let title = inside(content.field("header"), "title").or_else(|| content.field("title"));
     if let Some(title) = title.and_then(known).or_else(|| inside(title, "content").and_then(known)) {
-        out.prose(title.chars(), false);
+        out.prose(title.into(), false);
     }
     out.gap(Gap::Line);
     let elements = content.field("elements").or_else(|| inside(content.field("body"), "elements"));
@@ -75,7 +75,7 @@ impl Walk<'_> {
                     let value = self.reader.value().ok()?;
                     let said = key.is_none_or(|key| key == "content" || key == "text" || key == "title");
                     if let Some(text) = known(value).filter(|_| said) {
-                        out.prose(text.chars(), false);
+                        out.prose(text.into(), false);
                     }
                 }
             }

@@ -4,6 +4,7 @@ use core::fmt::Write as _;
 
 use super::out::{Gap, Out};
 use super::post::{Nodes, Step};
+use super::prose::Words;
 use super::{Content, Kind, elements, known, member};
 use crate::time::UnixMillis;
 use crate::wire::json::{Str, Value};
@@ -28,7 +29,7 @@ pub(super) fn write(content: &Content<'_>, out: &mut Out<'_, '_, '_>) {
         Kind::Location => location(content, out),
         Kind::Media => tag(out, "video", key(), |out, key| {
             out.attribute("key", key.chars());
-            out.attribute("name", chars(name()));
+            out.attribute("name", Words::of(name()));
             seconds(out, duration());
         }),
         Kind::MergeForward => out.str("<forwarded_messages/>"),
@@ -36,7 +37,7 @@ pub(super) fn write(content: &Content<'_>, out: &mut Out<'_, '_, '_>) {
         Kind::ShareUser => tag(out, "share_user", content.known("user_id"), |out, id| out.attribute("id", id.chars())),
         Kind::Sticker => tag(out, "sticker", key(), |out, key| out.attribute("key", key.chars())),
         Kind::System => system(content, out),
-        Kind::Text => out.prose(chars(content.known("text")), false),
+        Kind::Text => out.prose(Words::of(content.known("text")), false),
         Kind::Todo => todo(content, out),
         Kind::VideoChat => {
             out.str("<meeting>");
@@ -51,15 +52,10 @@ pub(super) fn write(content: &Content<'_>, out: &mut Out<'_, '_, '_>) {
             end(out, "</vote>");
         }
         Kind::Interactive | Kind::Post | Kind::Unknown => match content.known("text") {
-            Some(text) => out.prose(text.chars(), false),
+            Some(text) => out.prose(text.into(), false),
             None => out.str("[unsupported message]"),
         },
     }
-}
-
-/// The characters of a text that may not be there.
-pub(super) fn chars<'c>(text: Option<Str<'c>>) -> impl Iterator<Item = char> + Clone + use<'c> {
-    text.into_iter().flat_map(|text| text.chars())
 }
 
 /// `![image](key)`
@@ -78,7 +74,7 @@ pub(super) fn image(out: &mut Out<'_, '_, '_>, key: Option<Str<'_>>) {
 pub(super) fn file(out: &mut Out<'_, '_, '_>, what: &str, key: Option<Str<'_>>, name: Option<Str<'_>>) {
     tag(out, what, key, |out, key| {
         out.attribute("key", key.chars());
-        out.attribute("name", chars(name));
+        out.attribute("name", Words::of(name));
     });
 }
 
@@ -123,7 +119,7 @@ fn line(out: &mut Out<'_, '_, '_>, mark: &str, text: Option<Str<'_>>) {
     if let Some(text) = text {
         out.gap(Gap::Line);
         out.str(mark);
-        out.prose(text.chars(), false);
+        out.prose(text.into(), false);
     }
 }
 
@@ -178,12 +174,12 @@ fn calendar(content: &Content<'_>, out: &mut Out<'_, '_, '_>) {
 
 fn location(content: &Content<'_>, out: &mut Out<'_, '_, '_>) {
     out.str("<location");
-    out.attribute("name", chars(content.known("name")));
+    out.attribute("name", Words::of(content.known("name")));
     for (name, field) in [("lng", "longitude"), ("lat", "latitude")] {
         let value = content.field(field);
         // A coordinate is a fraction, also where it comes as an integer.
         let fraction = if value.and_then(|value| value.as_i64()).is_some() { ".0" } else { "" };
-        out.attribute(name, chars(value.and_then(known)).chain(fraction.chars()));
+        out.attribute(name, Words::of(value.and_then(known)).chain(fraction.chars()));
     }
     out.str("/>");
 }
@@ -233,7 +229,7 @@ fn system(content: &Content<'_>, out: &mut Out<'_, '_, '_>) {
 fn system_value(out: &mut Out<'_, '_, '_>, value: Option<Value<'_>>) {
     if let Some(Value::Object(object)) = value {
         let text = member(object, |key| *key == "text").and_then(known);
-        return out.name(chars(text));
+        return out.name(Words::of(text));
     }
     let one = value.and_then(known).into_iter();
     for (n, name) in one.chain(elements(value).filter_map(known)).enumerate() {

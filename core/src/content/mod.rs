@@ -196,7 +196,7 @@ impl<'c> Content<'c> {
     fn render(&self, out: &mut Out<'_, '_, '_>) {
         match (self.source, self.kind) {
             (Source::Broken, _) => {}
-            (Source::Plain, _) => out.prose(Str::from_raw(self.json, false).chars(), true),
+            (Source::Plain, _) => out.prose(Str::from_raw(self.json, false).into(), true),
             (Source::Json, Kind::Interactive) => card::write(self, out),
             (Source::Json, Kind::Post) => post::write(self.json, out),
             (Source::Json, _) => marker::write(self, out),

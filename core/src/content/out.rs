@@ -107,12 +107,21 @@ impl<'w, 'b, 'a> Out<'w, 'b, 'a> {
     }
 
     /// A name: nothing in it may break the line.
-    pub(super) fn name(&mut self, name: impl Iterator<Item = char>) {
+    pub(super) fn name(&mut self, mut name: impl Iterator<Item = char>) {
+        self.each(&mut name);
+    }
+
+    /// One function for whatever gives the characters.
+    fn each(&mut self, name: &mut dyn Iterator<Item = char>) {
         name.for_each(|c| self.char(if c.is_control() { ' ' } else { c }));
     }
 
     /// ` name="value"`: nothing in the value may end the attribute.
-    pub(super) fn attribute(&mut self, name: &str, value: impl Iterator<Item = char>) {
+    pub(super) fn attribute(&mut self, name: &str, mut value: impl Iterator<Item = char>) {
+        self.quoted(name, &mut value);
+    }
+
+    fn quoted(&mut self, name: &str, value: &mut dyn Iterator<Item = char>) {
         self.char(' ');
         self.str(name);
         self.str("=\"");

@@ -1,8 +1,8 @@
 //! Rich text: which of its shapes a post has, its nodes, and what they read like (protocol section 12.2).
 
-use super::marker::{self, chars};
+use super::marker;
 use super::out::{Gap, Out};
-use super::prose::Unescaped;
+use super::prose::Words;
 use super::{known, member};
 use crate::wire::json::{Reader, Str, Value};
 
@@ -11,13 +11,13 @@ pub(super) fn write(json: &str, out: &mut Out<'_, '_, '_>) {
     let post = Post::of(json);
     if let Some(title) = post.title {
         out.str("# ");
-        out.prose(title.chars(), false);
+        out.prose(title.into(), false);
     }
     if post.paragraphs.is_none()
         && let Some(text) = post.text
     {
         out.gap(Gap::Paragraph);
-        out.prose(text.chars(), false);
+        out.prose(text.into(), false);
     }
     for step in post.nodes() {
         match step {
@@ -262,7 +262,7 @@ impl<'c> Node<'c> {
             "a" => self.write_link(out),
             "at" => {
                 if let Some(id) = self.user_id.or(self.user_name) {
-                    out.at(id.chars(), chars(self.user_name));
+                    out.at(Words::from(id).take(usize::MAX), Words::of(self.user_name).take(usize::MAX));
                 }
             }
             "code_block" => self.write_code(out),
@@ -281,7 +281,7 @@ impl<'c> Node<'c> {
             "img" => marker::image(out, self.image_key),
             "lark_md" | "markdown" | "md" => {
                 if let Some(words) = self.words() {
-                    out.prose(words.chars(), true);
+                    out.prose(words.into(), true);
                 }
             }
             "media" => {
@@ -298,7 +298,7 @@ impl<'c> Node<'c> {
 
     fn write_styled(&self, out: &mut Out<'_, '_, '_>) {
         let Some(words) = self.words() else { return };
-        let words = Unescaped { chars: words.chars(), on: self.un_escape };
+        let words = Words::from(words).resolved(self.un_escape);
         const MARKS: [(&str, &str, &str); 4] =
             [("bold", "**", "**"), ("italic", "*", "*"), ("lineThrough", "~~", "~~"), ("underline", "<u>", "</u>")];
         // Marks around nothing but space would be text.
@@ -321,10 +321,10 @@ impl<'c> Node<'c> {
 
     fn write_link(&self, out: &mut Out<'_, '_, '_>) {
         let (Some(words), Some(href)) = (self.words(), self.href) else {
-            return out.prose(chars(self.words().or(self.href)), false);
+            return out.prose(Words::of(self.words().or(self.href)), false);
         };
         out.char('[');
-        out.prose(Unescaped { chars: words.chars(), on: self.un_escape }, false);
+        out.prose(Words::from(words).resolved(self.un_escape), false);
         out.str("](");
         out.name(href.chars());
         out.char(')');
@@ -332,7 +332,7 @@ impl<'c> Node<'c> {
 
     /// Code as it is, in a fence longer than any in it.
     fn write_code(&self, out: &mut Out<'_, '_, '_>) {
-        let code = || chars(self.words());
+        let code = || Words::of(self.words());
         let (mut ticks, mut longest) = (0_usize, 2_usize);
         for c in code() {
             ticks = if c == '`' { ticks.saturating_add(1) } else { 0 };
@@ -341,7 +341,7 @@ impl<'c> Node<'c> {
         let fence = |out: &mut Out<'_, '_, '_>| (0..=longest).for_each(|_| out.char('`'));
         out.gap(Gap::Line);
         fence(out);
-        for c in chars(self.language).filter(|c| !c.is_control() && !c.is_whitespace() && *c != '`') {
+        for c in Words::of(self.language).filter(|c| !c.is_control() && !c.is_whitespace() && *c != '`') {
             out.char(c.to_ascii_lowercase());
         }
         out.char('\n');

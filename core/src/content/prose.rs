@@ -3,17 +3,17 @@
 //! What stands for a mention is looked at once; the name that comes instead never is. Looking ahead ends at the next
 //! `<` or after a run of digits, so that every character is read a bounded number of times.
 
-use core::iter::once;
+use core::iter::{Take, once};
 
 use super::mentions::Mention;
 use super::out::Out;
-use crate::wire::json::Str;
+use crate::wire::json::{Str, Unescaped};
 
 const USER: &str = "_user_";
 
 impl Out<'_, '_, '_> {
     /// Writes text with its placeholders replaced, and its `<at …>` tags if it may have such.
-    pub(super) fn prose<I: Iterator<Item = char> + Clone>(&mut self, mut chars: I, tags: bool) {
+    pub(super) fn prose(&mut self, mut chars: Words<'_>, tags: bool) {
         while let Some(c) = chars.next() {
             let after = match c {
                 '@' => self.placeholder(&chars),
@@ -28,7 +28,7 @@ impl Out<'_, '_, '_> {
     }
 
     /// Someone mentioned by key or open_id, with the name that stands there if any.
-    pub(super) fn at<I: Iterator<Item = char> + Clone>(&mut self, id: I, name: impl Iterator<Item = char> + Clone) {
+    pub(super) fn at(&mut self, id: Take<Words<'_>>, name: Take<Words<'_>>) {
         if id.clone().eq("all".chars()) || id.clone().eq("@_all".chars()) {
             self.everyone();
         } else if self.lookup.is_own(id.clone()) {
@@ -48,7 +48,7 @@ impl Out<'_, '_, '_> {
     }
 
     /// What stands after an `@`, if it is a placeholder with something to put in its place; gives what follows it.
-    fn placeholder<I: Iterator<Item = char> + Clone>(&mut self, chars: &I) -> Option<I> {
+    fn placeholder<'t>(&mut self, chars: &Words<'t>) -> Option<Words<'t>> {
         if let Some(after) = eat(chars, "_all") {
             let word = after.clone().next().is_some_and(|c| c.is_ascii_alphanumeric() || c == '_');
             return (!word).then(|| {
@@ -72,7 +72,7 @@ impl Out<'_, '_, '_> {
     }
 
     /// What stands after a `<`, if it is `at id="…">name</at>`; gives what follows it.
-    fn tag<I: Iterator<Item = char> + Clone>(&mut self, chars: &I) -> Option<I> {
+    fn tag<'t>(&mut self, chars: &Words<'t>) -> Option<Words<'t>> {
         let mut chars = eat(chars, "at")?;
         let mut id = None;
         let closed = loop {
@@ -141,13 +141,13 @@ impl Out<'_, '_, '_> {
 }
 
 /// What follows `word`, if that comes next.
-fn eat<I: Iterator<Item = char> + Clone>(chars: &I, word: &str) -> Option<I> {
+fn eat<'t>(chars: &Words<'t>, word: &str) -> Option<Words<'t>> {
     let mut chars = chars.clone();
     word.chars().all(|c| chars.next() == Some(c)).then_some(chars)
 }
 
 /// The characters before the first that `ends` them, and the rest from that one on.
-fn take<I: Iterator<Item = char> + Clone>(chars: I, ends: impl Fn(char) -> bool) -> (core::iter::Take<I>, I) {
+fn take<'t>(chars: Words<'t>, ends: impl Fn(char) -> bool) -> (Take<Words<'t>>, Words<'t>) {
     let (mut rest, mut len) = (chars.clone(), 0_usize);
     let mut ahead = rest.clone();
     while ahead.next().is_some_and(|c| !ends(c)) {
@@ -157,20 +157,38 @@ fn take<I: Iterator<Item = char> + Clone>(chars: I, ends: impl Fn(char) -> bool)
     (chars.take(len), rest)
 }
 
-/// Resolves HTML entities: the text of nodes with `un_escape`.
+/// The characters of a text, in nodes with `un_escape` with its HTML entities resolved. One type for every text, so that
+/// what reads it stands in flash once.
 #[derive(Clone)]
-pub(super) struct Unescaped<I> {
-    pub(super) chars: I,
-    /// Whether there is anything to do; so that both kinds of text are of one type.
-    pub(super) on: bool,
+pub(super) struct Words<'t> {
+    chars: Unescaped<'t>,
+    entities: bool,
 }
 
-impl<I: Iterator<Item = char> + Clone> Iterator for Unescaped<I> {
+impl<'t> Words<'t> {
+    /// A text that may not be there.
+    pub(super) fn of(text: Option<Str<'t>>) -> Self {
+        Self { chars: text.unwrap_or(Str::from_raw("", false)).chars(), entities: false }
+    }
+
+    /// The same, with entities resolved if they are to be.
+    pub(super) fn resolved(self, entities: bool) -> Self {
+        Self { entities, ..self }
+    }
+}
+
+impl<'t> From<Str<'t>> for Words<'t> {
+    fn from(text: Str<'t>) -> Self {
+        Self::of(Some(text))
+    }
+}
+
+impl Iterator for Words<'_> {
     type Item = char;
 
     fn next(&mut self) -> Option<char> {
         let c = self.chars.next()?;
-        if self.on
+        if self.entities
             && c == '&'
             && let Some((c, after)) = entity(self.chars.clone())
         {
@@ -182,7 +200,7 @@ impl<I: Iterator<Item = char> + Clone> Iterator for Unescaped<I> {
 }
 
 /// The character an entity stands for, whose `&` was just read. Nine characters are enough for every number.
-fn entity<I: Iterator<Item = char>>(mut chars: I) -> Option<(char, I)> {
+fn entity(mut chars: Unescaped<'_>) -> Option<(char, Unescaped<'_>)> {
     let mut room = [0; 9];
     let mut len = 0_usize;
     loop {

@@ -3,7 +3,6 @@
 //! A URL is taken apart, never rebuilt: path and query stay byte for byte as received.
 
 use core::fmt;
-use core::net::IpAddr;
 
 /// Which protocol a URL names.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -96,7 +95,8 @@ impl<'a> Url<'a> {
         if !text.bytes().all(|b| b.is_ascii_graphic()) {
             return Err(UrlError::Character);
         }
-        let (scheme, rest) = text.split_once("://").ok_or(UrlError::Scheme)?;
+        let (scheme, rest) = text.split_once(':').ok_or(UrlError::Scheme)?;
+        let rest = rest.strip_prefix("//").ok_or(UrlError::Scheme)?;
         let (scheme, default_port) = [
             ("http", Scheme::Http, 80),
             ("https", Scheme::Https, 443),
@@ -122,11 +122,8 @@ impl<'a> Url<'a> {
             }
         };
         let name = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
-        let usable = if authority.starts_with('[') {
-            host.parse::<core::net::Ipv6Addr>().is_ok()
-        } else {
-            !host.is_empty() && host.bytes().all(name)
-        };
+        let usable =
+            if authority.starts_with('[') { is_ipv6(host) } else { !host.is_empty() && host.bytes().all(name) };
         if !usable {
             return Err(UrlError::Host);
         }
@@ -146,7 +143,7 @@ impl<'a> Url<'a> {
 
     /// Whether the host is this machine: `localhost` or a loopback address.
     pub fn is_loopback(&self) -> bool {
-        self.host.eq_ignore_ascii_case("localhost") || self.host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+        self.host.eq_ignore_ascii_case("localhost") || is_loopback_ipv4(self.host) || is_loopback_ipv6(self.host)
     }
 
     /// The first value of `name` in the query that is not blank, percent-decoded (protocol section 2.6).
@@ -196,6 +193,26 @@ pub fn decimal_i32(digits: impl Iterator<Item = u8>) -> Option<i32> {
     }
     let text = core::str::from_utf8(text.get(..len)?).ok()?;
     if text.starts_with('+') { None } else { text.parse().ok() }
+}
+
+// The parsers of `core::net` would be 2 KB of flash, and panic sites of their own.
+
+/// What may be an IPv6 address; one that is none cannot be dialled.
+fn is_ipv6(host: &str) -> bool {
+    let sound = |b: u8| b.is_ascii_hexdigit() || matches!(b, b':' | b'.');
+    host.len() <= 45 && host.bytes().all(sound) && host.bytes().filter(|b| *b == b':').count() >= 2
+}
+
+/// `127.0.0.0/8`, as four decimal numbers and nothing else.
+fn is_loopback_ipv4(host: &str) -> bool {
+    let number = |part: &str| (1..=3).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
+    host.starts_with("127.") && host.split('.').count() == 4 && host.split('.').all(number)
+}
+
+/// `::1`, however many zeros are written.
+fn is_loopback_ipv6(host: &str) -> bool {
+    let zeros = host.strip_suffix('1').unwrap_or_default();
+    is_ipv6(host) && zeros.bytes().all(|b| matches!(b, b'0' | b':')) && !zeros.is_empty()
 }
 
 #[cfg(test)]

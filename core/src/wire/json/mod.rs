@@ -14,7 +14,7 @@ use core::fmt;
 use core::ops::Range;
 
 pub use reader::{MAX_DEPTH, Reader};
-pub use text::Str;
+pub use text::{Str, Unescaped};
 pub use value::{Number, Value};
 
 use super::writer::Writer;

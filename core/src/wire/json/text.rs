@@ -43,8 +43,8 @@ impl<'a> Str<'a> {
     }
 
     /// The unescaped text, character by character.
-    pub fn chars(&self) -> impl Iterator<Item = char> + Clone + use<'a> {
-        self.pieces().flat_map(|(plain, escape)| plain.chars().chain(escape))
+    pub fn chars(&self) -> Unescaped<'a> {
+        Unescaped { rest: self.raw.chars(), escaped: self.escaped }
     }
 
     /// The size of the unescaped text in bytes of UTF-8.
@@ -96,13 +96,41 @@ impl fmt::Display for Str<'_> {
 
 impl PartialEq<str> for Str<'_> {
     fn eq(&self, other: &str) -> bool {
-        if self.escaped { self.chars().eq(other.chars()) } else { self.raw == other }
+        if !self.escaped {
+            return self.raw == other;
+        }
+        let mut rest = Some(other);
+        for (plain, escape) in self.pieces() {
+            rest = rest.and_then(|rest| rest.strip_prefix(plain));
+            if let Some(ch) = escape {
+                rest = rest.and_then(|rest| rest.strip_prefix(ch));
+            }
+        }
+        rest.is_some_and(str::is_empty)
     }
 }
 
 impl PartialEq<&str> for Str<'_> {
     fn eq(&self, other: &&str) -> bool {
         *self == **other
+    }
+}
+
+/// The characters of a [`Str`], unescaped.
+#[derive(Clone, Debug)]
+pub struct Unescaped<'a> {
+    rest: Chars<'a>,
+    escaped: bool,
+}
+
+impl Iterator for Unescaped<'_> {
+    type Item = char;
+
+    fn next(&mut self) -> Option<char> {
+        match self.rest.next()? {
+            '\\' if self.escaped => Some(unescape_one(&mut self.rest)),
+            ch => Some(ch),
+        }
     }
 }
 
@@ -152,12 +180,18 @@ fn unescape_unit(chars: &mut Chars<'_>) -> char {
     if (0xd800..0xdc00).contains(&first)
         && (ahead.next(), ahead.next()) == (Some('\\'), Some('u'))
         && let Some(second) = hex_unit(&mut ahead)
-        && let Some(Ok(c)) = char::decode_utf16([first, second]).next()
+        && (0xdc00..0xe000).contains(&second)
+        && let Some(c) = char::from_u32(join_halves(first, second))
     {
         *chars = ahead;
         return c;
     }
     char::from_u32(first.into()).unwrap_or(char::REPLACEMENT_CHARACTER)
+}
+
+/// The code point of a surrogate pair (RFC 8259 section 7).
+fn join_halves(first: u16, second: u16) -> u32 {
+    (u32::from(first & 0x3ff).wrapping_shl(10) | u32::from(second & 0x3ff)).wrapping_add(0x1_0000)
 }
 
 fn hex_unit(chars: &mut Chars<'_>) -> Option<u16> {
