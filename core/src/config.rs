@@ -3,9 +3,11 @@
 use core::fmt;
 
 use crate::api::{AckReaction, CallSlot, HttpLane, OwnOpenId};
+use crate::event::Event;
 use crate::gate::{self, GateRules, SeenEntry};
 use crate::hints::ChatLocale;
 use crate::link::{CallbackSlot, FinishedId, PartSet};
+use crate::locale::Locale;
 use crate::notice::Notice;
 use crate::storage::{Region, Slots};
 use crate::wire::url::{Scheme, Url, UrlError};
@@ -67,6 +69,9 @@ pub struct Config<'a> {
     pub gate: GateRules<'a>,
     /// Acknowledges chat messages that reached the application with a reaction.
     pub ack_reactions: AckReactions,
+    /// Finds the language of a message for [`AckReactions::Auto`]: [`Event::locale`], or a rule of one's own. A board that
+    /// needs none gives `|_| Locale::En`, and [`Event::locale`] takes none of its flash.
+    pub locale_of: fn(&Event<'_>) -> Locale,
     /// How much of a long connection is wanted.
     pub link: LinkMode,
     /// Where the bot's own `open_id` comes from.
@@ -96,6 +101,7 @@ impl Default for Config<'_> {
             unknown_code_is_fatal: true,
             gate: GateRules::default(),
             ack_reactions: AckReactions::Off,
+            locale_of: |event| event.locale(),
             link: LinkMode::Connect,
             own_open_id: OwnOpenId::Fetched,
             planned_turns: false,

@@ -3,7 +3,9 @@
 use core::fmt;
 use core::ops::Range;
 
+use crate::event::Event;
 use crate::hints::AckReactions;
+use crate::locale::Locale;
 use crate::notice::Report;
 use crate::rng::Rng;
 use crate::storage::Region;
@@ -44,6 +46,7 @@ pub(crate) struct Rules {
     pub(crate) call_timeout_ms: u64,
     pub(crate) link: LinkMode,
     pub(crate) ack_reactions: AckReactions,
+    pub(crate) locale_of: fn(&Event<'_>) -> Locale,
     /// At most one stream at a time.
     pub(crate) planned_turns: bool,
     /// The bot's identity is looked up before it connects: group messages count only where the bot is mentioned, or the

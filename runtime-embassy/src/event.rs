@@ -106,6 +106,12 @@ impl<const N: usize> Event<N> {
         self.view().message()?.text(Form::Body, room).ok()
     }
 
+    /// As [`text`](Self::text), for messages of the kind `text` alone: a board that asks for nothing else spares the flash
+    /// for posts, cards and the rest.
+    pub fn plain_text<'r>(&self, room: &'r mut [u8]) -> Option<&'r str> {
+        self.view().message()?.plain_text(Form::Body, room).ok()?
+    }
+
     /// As [`text`](Self::text), with every mention in it.
     pub fn full_text<'r>(&self, room: &'r mut [u8]) -> Option<&'r str> {
         self.view().message()?.text(Form::Full, room).ok()

@@ -55,7 +55,7 @@ impl Bot<'_> {
         let told = message.chat_id().and_then(|chat| self.hints.get(chat));
         let locale = match (told, rule) {
             (Some(locale), _) | (None, AckReactions::Fixed(locale)) => locale,
-            (None, _) => event.locale(),
+            (None, _) => (self.shared.rules.locale_of)(&event),
         };
         Some((message_id, locale))
     }

@@ -56,6 +56,7 @@ impl<'s> Bot<'s> {
             call_timeout_ms: u64::from(config.call_timeout_ms),
             link: config.link,
             ack_reactions: config.ack_reactions,
+            locale_of: config.locale_of,
             planned_turns: config.planned_turns,
             identity_first: config.gate.mention_only || config.planned_turns,
         };

@@ -74,6 +74,7 @@ use crate::wire::json::{Reader, Str, Value};
 use crate::wire::writer::{TooSmall, Writer};
 use mentions::Lookup;
 use out::Out;
+use prose::Words;
 
 /// Which of the two texts is wanted (protocol section 12.3).
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -103,6 +104,9 @@ pub struct Reading<'a> {
     /// Whether `& < > " '` are written as HTML entities, our own markers included.
     pub escape_html: bool,
 }
+
+/// What makes a text of content.
+type Render<'c> = fn(&Content<'c>, &mut Out<'_, '_, '_>);
 
 #[derive(Clone, Copy, Eq, PartialEq)]
 enum Source {
@@ -171,14 +175,7 @@ impl<'c> Content<'c> {
 
     /// Appends the text. [`Writer::finish`] says what room was missing.
     pub fn write_text(&self, w: &mut Writer<'_>, reading: Reading<'_>) {
-        let trimmed = reading.form == Form::Body || self.kind == Kind::System;
-        // What to trim, and whether to collapse blanks, is known at the end only: the text is made twice.
-        let plan = trimmed.then(|| {
-            let mut out = Out::measuring(Lookup::new(reading));
-            self.render(&mut out);
-            out.plan()
-        });
-        self.render(&mut Out::writing(w, plan.unwrap_or_default(), Lookup::new(reading), reading.escape_html));
+        self.write_by(Self::render, w, reading);
     }
 
     /// The text, written to the start of `out`.
@@ -186,11 +183,31 @@ impl<'c> Content<'c> {
     /// # Errors
     /// [`TooSmall`] with the size of the text. Next step: a buffer of that size.
     pub fn text<'b>(&self, reading: Reading<'_>, out: &'b mut [u8]) -> Result<&'b str, TooSmall> {
+        self.text_by(Self::render, reading, out)
+    }
+
+    /// As [`text`](Self::text), where it is known to be of the kind [`Kind::Text`]: no other kind is linked for it.
+    pub(crate) fn words<'b>(&self, reading: Reading<'_>, out: &'b mut [u8]) -> Result<&'b str, TooSmall> {
+        self.text_by(|content, out| out.prose(Words::of(content.known("text")), false), reading, out)
+    }
+
+    fn text_by<'b>(&self, render: Render<'c>, reading: Reading<'_>, out: &'b mut [u8]) -> Result<&'b str, TooSmall> {
         let mut w = Writer::new(out);
-        self.write_text(&mut w, reading);
+        self.write_by(render, &mut w, reading);
         let len = w.finish()?;
         // It is text by construction; without unsafe code the check is the price of saying so.
         Ok(core::str::from_utf8(out.get(..len).unwrap_or_default()).unwrap_or_default())
+    }
+
+    fn write_by(&self, render: Render<'c>, w: &mut Writer<'_>, reading: Reading<'_>) {
+        let trimmed = reading.form == Form::Body || self.kind == Kind::System;
+        // What to trim, and whether to collapse blanks, is known at the end only: the text is made twice.
+        let plan = trimmed.then(|| {
+            let mut out = Out::measuring(Lookup::new(reading));
+            render(self, &mut out);
+            out.plan()
+        });
+        render(self, &mut Out::writing(w, plan.unwrap_or_default(), Lookup::new(reading), reading.escape_html));
     }
 
     fn render(&self, out: &mut Out<'_, '_, '_>) {

@@ -1,5 +1,7 @@
 //! Each event type of protocol section 11.3, with all its fields.
 
+use larkwire_core::content::Form;
+use larkwire_core::wire::writer::TooSmall;
 use serde_json::{Value, json};
 
 use super::{asked, told, v2, with_event};
@@ -227,5 +229,36 @@ fn a_view_takes_no_room_and_debugging_it_tells_no_secret() {
     with_event(&v2(event_type, event.clone()), |event| {
         let shown = format!("{:?} {:?}", event.typed(), event.actor());
         assert!(!shown.contains("c-1") && !shown.contains("Shanghai"), "{shown}");
+    });
+}
+
+#[test]
+fn a_board_that_reads_nothing_but_plain_text_reads_it_as_everybody_does() {
+    let said = |message_type: &str, content: &str| {
+        let mentions = json!([{"key": "@_user_1", "id": {"open_id": "ou_bot"}, "name": "Bot"},
+            {"key": "@_user_2", "id": {"open_id": "ou_b"}, "name": "小\"B"}]);
+        v2(
+            "im.message.receive_v1",
+            json!({"sender": {"sender_id": {"open_id": "ou_1"}}, "message": {
+            "message_id": "om_1", "chat_id": "oc_1", "chat_type": "group", "message_type": message_type,
+            "content": content, "mentions": mentions}}),
+        )
+    };
+    for words in ["hi", "", "@_user_1 哈囉 @_user_2\n\"x\"", "@_user_12 @_all  a", "\\u4e2d \t"] {
+        let content = json!({ "text": words }).to_string();
+        with_event(&said("text", &content), |event| {
+            let event = event.with_own_open_id("ou_bot");
+            let message = event.message().unwrap();
+            for form in [Form::Body, Form::Full] {
+                let (mut room, mut other) = ([0; 256], [0; 256]);
+                let text = message.text(form, &mut room).unwrap();
+                assert_eq!(message.plain_text(form, &mut other), Ok(Some(text)), "{words}");
+                let TooSmall { needed } = message.plain_text(form, &mut other[..content.len() - 1]).unwrap_err();
+                assert!(message.plain_text(form, &mut other[..needed]).is_ok());
+            }
+        });
+    }
+    with_event(&said("post", r#"{"title":"no"}"#), |event| {
+        assert_eq!(event.message().unwrap().plain_text(Form::Body, &mut [0; 64]), Ok(None));
     });
 }

@@ -37,6 +37,30 @@ fn a_message_is_acknowledged_once_in_the_language_it_was_written_in() {
 }
 
 #[test]
+fn a_program_may_bring_its_own_rule_for_the_language() {
+    let locale_of = |event: &larkwire_core::Event<'_>| {
+        assert_eq!(event.message().unwrap().message_id().unwrap().plain(), Some("om_1"));
+        Locale::ZhTw
+    };
+    let mut names = std::collections::BTreeSet::new();
+    for seed in 0..60 {
+        let config = Config { ack_reactions: AckReactions::Auto, locale_of, ..config() };
+        let mut w = World::seeded(config, Storage::growable(), Seed([seed; 32])).open();
+        say(&mut w, 1, "Bonjour tout le monde");
+        names.extend(w.reactions().into_iter().map(|(_, emoji)| emoji));
+    }
+    assert!(names.iter().map(String::as_str).eq([
+        "APPLAUSE",
+        "DONE",
+        "FINGERHEART",
+        "JIAYI",
+        "OK",
+        "SMILE",
+        "THUMBSUP"
+    ]));
+}
+
+#[test]
 fn the_choice_can_be_repeated_with_the_seed_and_uses_every_name() {
     let chosen = |seed: u8| {
         let mut w = with(AckReactions::Fixed(Locale::ZhTw), seed);
