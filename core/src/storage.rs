@@ -92,9 +92,13 @@ impl<'s> Region<'s> {
 
     /// Moves the bytes `start..end` down to `to`; `to` is at most `start`.
     pub(crate) fn move_down(&mut self, start: usize, end: usize, to: usize) {
-        let bytes = self.bytes_mut();
-        if to < start && start <= end && end <= bytes.len() {
-            bytes.copy_within(start..end, to);
+        let by = start.saturating_sub(to);
+        // Written so that the compiler sees that nothing here can be out of bounds.
+        if let Some(bytes) = self.bytes_mut().get_mut(to..end)
+            && by > 0
+            && by <= bytes.len()
+        {
+            bytes.copy_within(by.., 0);
         }
     }
 }

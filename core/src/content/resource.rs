@@ -138,7 +138,9 @@ impl<'c> Iterator for Resources<'c> {
 /// The key of the next `![…](img_…)`. A key has no characters that JSON escapes, so that the text as it stands in the
 /// document will do.
 fn next_image<'c>(rest: &mut &'c str) -> Option<&'c str> {
-    while let Some((_, after)) = rest.split_once("![") {
+    while let Some((_, after)) = rest.split_once('!') {
+        *rest = after;
+        let Some(after) = after.strip_prefix('[') else { continue };
         *rest = after;
         let Some(at) = after.find(['[', ']']) else { continue };
         let Some(target) = after.get(at..).and_then(|target| target.strip_prefix("](")) else { continue };

@@ -161,7 +161,7 @@ impl<'s> Seen<'s> {
         }
         // Oldest first, so that the ring goes on behind the newest.
         if let Some(ring) = self.slots.as_mut_slice().get_mut(..self.size) {
-            ring.rotate_left(self.at);
+            ring.rotate_left(self.at.min(ring.len()));
         }
         self.at = self.size;
         self.size = wanted;
