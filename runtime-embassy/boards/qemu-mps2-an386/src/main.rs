@@ -1,0 +1,194 @@
+//! The echo bot as firmware for `qemu-system-arm -M mps2-an386`: Cortex-M4F, 512 KiB of flash, 192 KiB of RAM.
+//!
+//! ```text
+//!  machine   registers, vectors, watchdog, stack colour (the only unsafe code)
+//!    clock   embassy-time on two timers          nic   LAN9118, Ethernet
+//!    host    arguments, log, time of day and randomness, by semihosting
+//!  main      tasks: net (the stack), cable (link and lease), bot (the application)
+//! ```
+#![no_std]
+#![no_main]
+
+mod clock;
+mod host;
+mod machine;
+mod nic;
+
+use core::pin::pin;
+
+use embassy_executor::SendSpawner;
+use embassy_futures::select::{Either, select};
+use embassy_net::{ConfigV4, DhcpConfig, Ipv4Address, Ipv4Cidr, Runner, Stack, StackResources, StaticConfigV4};
+use embassy_time::{Duration, Timer, with_timeout};
+use larkwire_board_app::{Room, SOCKETS, Settings, Setup, TcpRoom, run, seed};
+use larkwire_embassy::core::AckReactions;
+use larkwire_embassy::core::fault::{DropReason, Fatal, FatalReason};
+use larkwire_embassy::{End, Entropy as _, Stats};
+use semihosting::process;
+use static_cell::{ConstStaticCell, StaticCell};
+
+use crate::host::{Arguments, say};
+use crate::nic::Nic;
+
+/// A lease comes within milliseconds here.
+const LEASE: Duration = Duration::from_secs(5);
+
+/// Exit codes, beside those of `machine`: 0 stopped as asked, or idle for as long as asked.
+const FATAL: i32 = 10;
+const CONFIG: i32 = 20;
+const BOARD: i32 = 21;
+
+fn main(spawner: SendSpawner) {
+    match set_up() {
+        Ok(token) => spawner.spawn(token),
+        Err(_) => end(BOARD),
+    }
+}
+
+/// Starts everything, inside the executor.
+#[embassy_executor::task]
+async fn set_up() {
+    static NIC: ConstStaticCell<Nic> = ConstStaticCell::new(Nic::new());
+    static SOCKET_ROOM: StaticCell<StackResources<SOCKETS>> = StaticCell::new();
+    let spawner = machine::spawner().await;
+    let arguments = Arguments::read();
+    machine::pet();
+    if arguments.idle_hours.is_none() {
+        machine::nudge();
+    }
+    let nic = NIC.take();
+    if nic.start().is_err() {
+        say(format_args!("fault: no network device"));
+        end(BOARD);
+    }
+    // Ports and sequence numbers; the bot's own randomness is another matter, and may come later.
+    let mut network_seed = [0; 8];
+    let _ = host::HostEntropy::ready().fill(&mut network_seed);
+    let config = match arguments.dns.and_then(|dns| dns.parse().ok()) {
+        None => ConfigV4::Dhcp(DhcpConfig::default()),
+        Some(dns) => ConfigV4::Static(fixed(dns)),
+    };
+    let mut with = embassy_net::Config::default();
+    with.ipv4 = config;
+    let (stack, runner) =
+        embassy_net::new(nic, with, SOCKET_ROOM.init(StackResources::new()), u64::from_le_bytes(network_seed));
+    match (net(runner), cable(stack), bot(stack, arguments)) {
+        (Ok(net), Ok(cable), Ok(bot)) => {
+            spawner.spawn(net);
+            spawner.spawn(cable);
+            spawner.spawn(bot);
+        }
+        // Each is spawned once.
+        _ => end(BOARD),
+    }
+}
+
+/// What the lease would say, with another resolver.
+fn fixed(dns: Ipv4Address) -> StaticConfigV4 {
+    StaticConfigV4 {
+        address: Ipv4Cidr::new(Ipv4Address::new(10, 0, 2, 15), 24),
+        gateway: Some(Ipv4Address::new(10, 0, 2, 2)),
+        dns_servers: [dns].into_iter().collect(),
+    }
+}
+
+#[embassy_executor::task]
+async fn net(mut runner: Runner<'static, &'static mut Nic>) -> ! {
+    runner.run().await
+}
+
+/// Says what becomes of cable and lease.
+#[embassy_executor::task]
+async fn cable(stack: Stack<'static>) -> ! {
+    loop {
+        stack.wait_link_up().await;
+        say(format_args!("link up"));
+        match with_timeout(LEASE, stack.wait_config_up()).await {
+            Ok(()) => {
+                if let Some(config) = stack.config_v4() {
+                    say(format_args!("lease {}", config.address));
+                }
+            }
+            Err(_) => say(format_args!("no lease within 5 s")),
+        }
+        stack.wait_link_down().await;
+        say(format_args!("link down"));
+    }
+}
+
+#[embassy_executor::task]
+async fn bot(stack: Stack<'static>, mut arguments: Arguments) {
+    static ROOM: StaticCell<Room> = StaticCell::new();
+    static TCP: ConstStaticCell<TcpRoom> = ConstStaticCell::new(TcpRoom::new());
+    let [socket, http] = TCP.take().connectors(stack);
+    let settings = Settings {
+        app_id: arguments.app_id,
+        app_secret: arguments.app_secret,
+        base_url: arguments.base_url,
+        allowed_users: &[arguments.allowed_user],
+        plaintext: true,
+        ack_reactions: AckReactions::Auto,
+        stale_after_ms: arguments.stale_ms,
+        stop_word: arguments.stop_word,
+    };
+    let seed = seed(&mut arguments.entropy, machine::pet, say).await;
+    let setup = Setup { settings, seed, socket, http, clock: arguments.clock, pet: machine::pet, say };
+    // In its place before it is awaited: a future that is moved takes its room twice.
+    let mut running = pin!(run(setup, ROOM.init_with(Room::new)));
+    say(format_args!("start future={} room={}", size_of_val(&*running), size_of::<Room>()));
+    match select(running.as_mut(), idle(arguments.idle_hours)).await {
+        Either::First(Ok((End::Stopped, stats))) => {
+            report(&stats);
+            end(0);
+        }
+        Either::First(Ok((End::Fatal(fatal), stats))) => {
+            report(&stats);
+            say(format_args!("fatal {fatal}"));
+            end(fatal_code(&fatal));
+        }
+        Either::First(Err(error)) => {
+            say(format_args!("config {error}"));
+            end(CONFIG);
+        }
+        Either::Second(hours) => {
+            say(format_args!("idle hours={hours}"));
+            end(0);
+        }
+    }
+}
+
+/// Waits for the end of an idle run; without one, for ever.
+async fn idle(hours: Option<u64>) -> u64 {
+    match hours {
+        Some(hours) => {
+            Timer::after_secs(hours * 3600).await;
+            hours
+        }
+        None => core::future::pending().await,
+    }
+}
+
+fn report(stats: &Stats) {
+    let Stats { accepted, acked, calls_succeeded, link_faults, links, reactions_sent, .. } = stats;
+    let (duplicates, denied) = (stats.dropped(DropReason::Duplicate), stats.dropped(DropReason::SenderNotAllowed));
+    say(format_args!(
+        "stats accepted={accepted} acked={acked} answered={calls_succeeded} reactions={reactions_sent} links={links} \
+         link_faults={link_faults} duplicates={duplicates} denied={denied}"
+    ));
+}
+
+fn fatal_code(fatal: &Fatal) -> i32 {
+    FATAL
+        + match fatal.reason {
+            FatalReason::Credentials => 0,
+            FatalReason::Forbidden => 1,
+            FatalReason::GaveUp => 2,
+            FatalReason::Refused => 3,
+            FatalReason::WrongRegion => 4,
+        }
+}
+
+fn end(code: i32) -> ! {
+    say(format_args!("end code={code} stack_peak={}", machine::stack_peak()));
+    process::exit(code)
+}
