@@ -12,7 +12,7 @@ const BEAT: Duration = Duration::from_secs(1);
 /// A clock that is off by so many milliseconds from what the bot counts on was set meanwhile.
 const SET_MS: u64 = 2000;
 
-pub(crate) async fn beat(client: Client<'_>, clock: impl WallClock, mut pet: impl FnMut()) -> Infallible {
+pub(crate) async fn beat(client: Client<'_>, clock: impl WallClock, pet: fn()) -> Infallible {
     let mut told = None;
     let mut ticker = Ticker::every(BEAT);
     loop {
@@ -33,7 +33,7 @@ fn at_now(at: Instant, then: u64) -> u64 {
 }
 
 /// The bot's randomness. It waits until the board has some: a bot that can be predicted must not start.
-pub async fn seed(entropy: &mut impl Entropy, mut pet: impl FnMut(), say: Say) -> Seed {
+pub async fn seed(entropy: &mut impl Entropy, pet: fn(), say: Say) -> Seed {
     loop {
         let mut bytes = [0; 32];
         match entropy.fill(&mut bytes) {

@@ -1,19 +1,13 @@
 //! The program of the bot: it says what it hears.
 
-use larkwire_embassy::Client;
-
 use crate::Say;
-use crate::room::{EchoRoom, Events};
+use crate::room::Program;
 
 const PREFIX: &str = "echo: ";
 
-pub(crate) async fn echo(
-    client: Client<'_>,
-    mut events: Events<'_>,
-    room: &mut EchoRoom,
-    stop_word: Option<&str>,
-    say: Say,
-) {
+/// Answers what is heard, until the bot ends; a task of its own. `stop_word`, said by somebody, ends the bot, for tests.
+pub async fn echo(program: Program, stop_word: Option<&str>, say: Say) {
+    let Program { client, mut events, room } = program;
     while let Some(event) = events.recv().await {
         let (Some(id), Some(said)) = (event.message_id(), event.text(&mut room.said)) else { continue };
         if stop_word == Some(said) {

@@ -2,10 +2,11 @@
 //!
 //! ```text
 //!  board: stack, clock, entropy, watchdog          this crate
-//!    │ Room (static)  ──────────────────►  room      every size stands there, once
-//!    │ seed()         ◄── entropy
-//!    │ run(Setup)     ──────────────────►  bot ∥ echo ∥ beat     one future, for one task
-//!    │ say            ◄── one line for each notable thing (words)
+//!    │ seed()    ◄── entropy
+//!    │ set_up()  ──────────────►  room: all memory in one static; every size stands there, once
+//!    │ run()     ──────────────►  a task: the bot, and beat beside it
+//!    │ echo()    ──────────────►  a task: the answers
+//!    │ say       ◄──────────────  words: one line for each notable thing
 //! ```
 #![no_std]
 
@@ -14,14 +15,16 @@ mod echo;
 mod room;
 mod words;
 
-use embassy_futures::join::join;
+use core::pin::pin;
+
 use embassy_futures::select::{Either, select};
 use larkwire_embassy::core::config::ConfigError;
-use larkwire_embassy::core::{AckReactions, Bot, Config, Domain, GateRules, OwnOpenId, Seed};
-use larkwire_embassy::{Connect, End, Resources, Stats, WallClock};
+use larkwire_embassy::core::{AckReactions, Config, Domain, GateRules, OwnOpenId, Seed};
+use larkwire_embassy::{Connect, End, Stats, WallClock};
 
 pub use beat::seed;
-pub use room::{Memory, Room, SOCKETS, STREAM_IN, STREAM_OUT, TcpRoom};
+pub use echo::echo;
+pub use room::{Engine, Memory, Program, Room, SOCKETS, STREAM_IN, STREAM_OUT, TcpRoom};
 
 /// Takes one line for people and tests.
 pub type Say = fn(core::fmt::Arguments<'_>);
@@ -43,64 +46,57 @@ pub struct Settings<'a> {
     pub ack_reactions: AckReactions,
     /// Milliseconds after which a message is too old to be answered; 0 answers all.
     pub stale_after_ms: u64,
-    /// A message that ends the bot, for tests.
-    pub stop_word: Option<&'a str>,
 }
 
-/// What a board gives to its bot.
-#[derive(Debug)]
-pub struct Setup<'a, C, W, P> {
-    /// What the board was told.
-    pub settings: Settings<'a>,
-    /// From [`seed`].
-    pub seed: Seed,
-    /// The long connection's streams.
-    pub socket: C,
-    /// The streams of HTTP.
-    pub http: C,
+impl<'a> Settings<'a> {
+    /// What the engine is told of it.
+    fn config(&self) -> Config<'a> {
+        Config {
+            app_id: self.app_id,
+            app_secret: self.app_secret,
+            domain: Domain::Custom(self.base_url),
+            source: "board",
+            gate: GateRules {
+                allowed_users: self.allowed_users,
+                stale_after_ms: self.stale_after_ms,
+                ..GateRules::default()
+            },
+            ack_reactions: self.ack_reactions,
+            own_open_id: OwnOpenId::Fetched,
+            dangerously_allow_plaintext: self.plaintext,
+            ..Config::default()
+        }
+    }
+}
+
+/// What a board gives to its bot, beside its streams.
+#[derive(Clone, Copy, Debug)]
+pub struct Board<W> {
     /// The time of day, or that there is none.
     pub clock: W,
     /// Resets the watchdog: called every second, as long as the bot's task gets its turn.
-    pub pet: P,
+    pub pet: fn(),
     /// Where lines go.
     pub say: Say,
 }
 
-/// Runs the bot to its end; what it counted.
+/// Makes the bot in its room, once: what is run, and what answers. Two tasks take less stack than one, because what
+/// passes over the stack in one is gone when the other one is polled.
 ///
 /// # Errors
 /// [`ConfigError`]: nothing was started.
-pub async fn run<C: Connect, W: WallClock, P: FnMut()>(
-    setup: Setup<'_, C, W, P>,
-    room: &mut Room,
-) -> Result<(End, Stats), ConfigError> {
-    let Setup { settings, seed, socket, http, clock, pet, say } = setup;
-    let Room { memory, inbox, echo } = room;
-    let config = Config {
-        app_id: settings.app_id,
-        app_secret: settings.app_secret,
-        domain: Domain::Custom(settings.base_url),
-        source: "board",
-        gate: GateRules {
-            allowed_users: settings.allowed_users,
-            stale_after_ms: settings.stale_after_ms,
-            ..GateRules::default()
-        },
-        ack_reactions: settings.ack_reactions,
-        own_open_id: OwnOpenId::Fetched,
-        dangerously_allow_plaintext: settings.plaintext,
-        ..Config::default()
-    };
-    let mut tables = memory.tables();
-    let bot = Bot::new(config, tables.storage(), seed)?;
-    let lanes = ConfigError::Storage { name: "http", needed: 1 };
-    let mut resources = Resources::new(bot).map_err(|_| lanes)?.text_room(Memory::TEXT_ROOM);
-    let (client, runner) = resources.split();
-    let (inbox, events) = inbox.split();
-    let bot = runner.run(socket, [http], inbox, |notice| words::notice(say, &notice));
-    let echo = echo::echo(client, events, echo, settings.stop_word, say);
-    match select(join(bot, echo), beat::beat(client, clock, pet)).await {
-        Either::First((end, ())) => Ok((end, client.stats())),
+pub fn set_up(room: &'static Room, settings: &Settings<'_>, seed: Seed) -> Result<(Engine, Program), ConfigError> {
+    room.set_up(settings.config(), seed)
+}
+
+/// Runs the bot to its end, in a task of its own; what it counted.
+pub async fn run<C: Connect, W: WallClock>(engine: Engine, board: Board<W>, socket: C, http: C) -> (End, Stats) {
+    let Engine { client, runner, inbox } = engine;
+    let Board { clock, pet, say } = board;
+    // In its place before it is polled: a future that is moved passes over the stack.
+    let bot = pin!(runner.run(socket, [http], inbox, |notice| words::notice(say, &notice)));
+    match select(bot, beat::beat(client, clock, pet)).await {
+        Either::First(end) => (end, client.stats()),
         Either::Second(never) => match never {},
     }
 }

@@ -1,10 +1,15 @@
 //! All memory of the application, and every size it has. It lies in statics: nothing is found out at run time.
 
+use core::fmt;
+
 use embassy_net::Stack;
-use larkwire_embassy::{Buffers, Channel, TcpConnect};
+use larkwire_embassy::core::config::ConfigError;
+use larkwire_embassy::core::{Bot, Config, Seed, Storage, Tables};
+use larkwire_embassy::{Buffers, Channel, ChannelInbox, Client, Events, Resources, Runner, TcpConnect};
+use static_cell::StaticCell;
 
 /// The longest message, in bytes of JSON.
-const MESSAGE: usize = 2048;
+pub(crate) const MESSAGE: usize = 2048;
 /// Acks and the upgrade request.
 const OUT: usize = 1024;
 /// The longest HTTP answer, the longest request, one call.
@@ -14,7 +19,7 @@ const TOKEN: usize = 1024;
 /// Remembered ids, two a message.
 const SEEN: usize = 256;
 /// Messages that wait for the echo.
-const EVENTS: usize = 4;
+pub(crate) const EVENTS: usize = 4;
 /// Received bytes of one TCP stream that nobody has read yet: its window.
 pub const STREAM_IN: usize = 1024;
 /// Bytes of one TCP stream that the peer has not taken yet.
@@ -24,14 +29,15 @@ pub const SOCKETS: usize = 4;
 
 /// What the engine keeps.
 pub type Memory = Buffers<MESSAGE, OUT, HTTP, TOKEN, SEEN>;
-pub(crate) type Events<'a> = larkwire_embassy::Events<'a, MESSAGE, EVENTS>;
+type Inbox = Channel<MESSAGE, EVENTS>;
 
-/// What one bot needs beside its future.
-#[derive(Debug)]
+/// All that one bot needs beside its future and its streams: one static, made once.
 pub struct Room {
-    pub(crate) memory: Memory,
-    pub(crate) inbox: Channel<MESSAGE, EVENTS>,
-    pub(crate) echo: EchoRoom,
+    memory: StaticCell<Memory>,
+    tables: StaticCell<Tables<'static>>,
+    resources: StaticCell<Resources<'static, 1>>,
+    inbox: StaticCell<Inbox>,
+    echo: StaticCell<EchoRoom>,
 }
 
 /// Working room for one answer.
@@ -43,11 +49,69 @@ pub(crate) struct EchoRoom {
     pub(crate) answer: [u8; MESSAGE],
 }
 
+/// A bot that is set up: what [`run`](crate::run) takes.
+#[derive(Debug)]
+pub struct Engine {
+    pub(crate) client: Client<'static>,
+    pub(crate) runner: Runner<'static, 1>,
+    pub(crate) inbox: ChannelInbox<'static, MESSAGE, EVENTS>,
+}
+
+/// Its program: what [`echo`](crate::echo) takes.
+#[derive(Debug)]
+pub struct Program {
+    pub(crate) client: Client<'static>,
+    pub(crate) events: Events<'static, MESSAGE, EVENTS>,
+    pub(crate) room: &'static mut EchoRoom,
+}
+
 impl Room {
-    /// Empty room, for a static.
+    /// Room for one bot, for a static.
     pub const fn new() -> Self {
-        let echo = EchoRoom { said: [0; 2 * MESSAGE], answer: [0; MESSAGE] };
-        Self { memory: Memory::new(), inbox: Channel::new(), echo }
+        Self {
+            memory: StaticCell::new(),
+            tables: StaticCell::new(),
+            resources: StaticCell::new(),
+            inbox: StaticCell::new(),
+            echo: StaticCell::new(),
+        }
+    }
+
+    /// Makes the bot, once. It panics when it is called again.
+    ///
+    /// # Errors
+    /// [`ConfigError`]: nothing was started.
+    pub(crate) fn set_up(&'static self, config: Config<'_>, seed: Seed) -> Result<(Engine, Program), ConfigError> {
+        let storage = self.tables.init(memory(&self.memory).tables()).storage();
+        let (client, runner) = resources(&self.resources, config, storage, seed)?.split();
+        let (inbox, events) = self.inbox.init_with(Inbox::new).split();
+        let room = self.echo.init_with(|| EchoRoom { said: [0; 2 * MESSAGE], answer: [0; MESSAGE] });
+        Ok((Engine { client, runner, inbox }, Program { client, events, room }))
+    }
+}
+
+// Each on its own: a function has room on its stack for all that passes through it, as long as it runs.
+
+#[inline(never)]
+fn memory(place: &'static StaticCell<Memory>) -> &'static mut Memory {
+    place.init_with(Memory::new)
+}
+
+#[inline(never)]
+fn resources(
+    place: &'static StaticCell<Resources<'static, 1>>,
+    config: Config<'_>,
+    storage: Storage<'static>,
+    seed: Seed,
+) -> Result<&'static mut Resources<'static, 1>, ConfigError> {
+    let bot = Bot::new(config, storage, seed)?;
+    let lanes = ConfigError::Storage { name: "http", needed: 1 };
+    Ok(place.init(Resources::new(bot).map_err(|_| lanes)?.text_room(Memory::TEXT_ROOM)))
+}
+
+impl fmt::Debug for Room {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Room({} bytes)", size_of::<Self>())
     }
 }
 

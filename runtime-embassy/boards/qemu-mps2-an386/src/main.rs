@@ -14,20 +14,18 @@ mod host;
 mod machine;
 mod nic;
 
-use core::pin::pin;
-
 use embassy_executor::SendSpawner;
-use embassy_futures::select::{Either, select};
 use embassy_net::{ConfigV4, DhcpConfig, Ipv4Address, Ipv4Cidr, Runner, Stack, StackResources, StaticConfigV4};
 use embassy_time::{Duration, Timer, with_timeout};
-use larkwire_board_app::{Room, SOCKETS, Settings, Setup, TcpRoom, run, seed};
-use larkwire_embassy::core::AckReactions;
+use larkwire_board_app::{Board, Engine, Program, Room, SOCKETS, Settings, TcpRoom, run, seed};
+use larkwire_embassy::core::config::ConfigError;
 use larkwire_embassy::core::fault::{DropReason, Fatal, FatalReason};
+use larkwire_embassy::core::{AckReactions, Seed};
 use larkwire_embassy::{End, Entropy as _, Stats};
 use semihosting::process;
 use static_cell::{ConstStaticCell, StaticCell};
 
-use crate::host::{Arguments, say};
+use crate::host::{Arguments, HostClock, say};
 use crate::nic::Nic;
 
 /// A lease comes within milliseconds here.
@@ -51,7 +49,7 @@ async fn set_up() {
     static NIC: ConstStaticCell<Nic> = ConstStaticCell::new(Nic::new());
     static SOCKET_ROOM: StaticCell<StackResources<SOCKETS>> = StaticCell::new();
     let spawner = machine::spawner().await;
-    let arguments = Arguments::read();
+    let mut arguments = Arguments::read();
     machine::pet();
     if arguments.idle_hours.is_none() {
         machine::nudge();
@@ -72,15 +70,47 @@ async fn set_up() {
     with.ipv4 = config;
     let (stack, runner) =
         embassy_net::new(nic, with, SOCKET_ROOM.init(StackResources::new()), u64::from_le_bytes(network_seed));
-    match (net(runner), cable(stack), bot(stack, arguments)) {
-        (Ok(net), Ok(cable), Ok(bot)) => {
+    match (net(runner), cable(stack)) {
+        (Ok(net), Ok(cable)) => {
             spawner.spawn(net);
             spawner.spawn(cable);
-            spawner.spawn(bot);
         }
         // Each is spawned once.
         _ => end(BOARD),
     }
+    if let Some(Ok(idle)) = arguments.idle_hours.map(idle) {
+        spawner.spawn(idle);
+    }
+    let seed = seed(&mut arguments.entropy, machine::pet, say).await;
+    let (engine, program) = match set_up_bot(&arguments, seed) {
+        Ok(parts) => parts,
+        Err(error) => {
+            say(format_args!("config {error}"));
+            end(CONFIG);
+        }
+    };
+    say(format_args!("start"));
+    match (bot(engine, stack, arguments.clock), echo(program, arguments.stop_word)) {
+        (Ok(bot), Ok(echo)) => {
+            spawner.spawn(bot);
+            spawner.spawn(echo);
+        }
+        _ => end(BOARD),
+    }
+}
+
+fn set_up_bot(arguments: &Arguments, seed: Seed) -> Result<(Engine, Program), ConfigError> {
+    static ROOM: Room = Room::new();
+    let settings = Settings {
+        app_id: arguments.app_id,
+        app_secret: arguments.app_secret,
+        base_url: arguments.base_url,
+        allowed_users: &[arguments.allowed_user],
+        plaintext: true,
+        ack_reactions: AckReactions::Auto,
+        stale_after_ms: arguments.stale_ms,
+    };
+    larkwire_board_app::set_up(&ROOM, &settings, seed)
 }
 
 /// What the lease would say, with another resolver.
@@ -117,55 +147,32 @@ async fn cable(stack: Stack<'static>) -> ! {
 }
 
 #[embassy_executor::task]
-async fn bot(stack: Stack<'static>, mut arguments: Arguments) {
-    static ROOM: StaticCell<Room> = StaticCell::new();
+async fn bot(engine: Engine, stack: Stack<'static>, clock: HostClock) {
     static TCP: ConstStaticCell<TcpRoom> = ConstStaticCell::new(TcpRoom::new());
     let [socket, http] = TCP.take().connectors(stack);
-    let settings = Settings {
-        app_id: arguments.app_id,
-        app_secret: arguments.app_secret,
-        base_url: arguments.base_url,
-        allowed_users: &[arguments.allowed_user],
-        plaintext: true,
-        ack_reactions: AckReactions::Auto,
-        stale_after_ms: arguments.stale_ms,
-        stop_word: arguments.stop_word,
-    };
-    let seed = seed(&mut arguments.entropy, machine::pet, say).await;
-    let setup = Setup { settings, seed, socket, http, clock: arguments.clock, pet: machine::pet, say };
-    // In its place before it is awaited: a future that is moved takes its room twice.
-    let mut running = pin!(run(setup, ROOM.init_with(Room::new)));
-    say(format_args!("start future={} room={}", size_of_val(&*running), size_of::<Room>()));
-    match select(running.as_mut(), idle(arguments.idle_hours)).await {
-        Either::First(Ok((End::Stopped, stats))) => {
-            report(&stats);
-            end(0);
-        }
-        Either::First(Ok((End::Fatal(fatal), stats))) => {
-            report(&stats);
+    let board = Board { clock, pet: machine::pet, say };
+    let (how, stats) = run(engine, board, socket, http).await;
+    report(&stats);
+    match how {
+        End::Stopped => end(0),
+        End::Fatal(fatal) => {
             say(format_args!("fatal {fatal}"));
             end(fatal_code(&fatal));
-        }
-        Either::First(Err(error)) => {
-            say(format_args!("config {error}"));
-            end(CONFIG);
-        }
-        Either::Second(hours) => {
-            say(format_args!("idle hours={hours}"));
-            end(0);
         }
     }
 }
 
-/// Waits for the end of an idle run; without one, for ever.
-async fn idle(hours: Option<u64>) -> u64 {
-    match hours {
-        Some(hours) => {
-            Timer::after_secs(hours * 3600).await;
-            hours
-        }
-        None => core::future::pending().await,
-    }
+#[embassy_executor::task]
+async fn echo(program: Program, stop_word: Option<&'static str>) {
+    larkwire_board_app::echo(program, stop_word, say).await;
+}
+
+/// Ends the image after that time.
+#[embassy_executor::task]
+async fn idle(hours: u64) {
+    Timer::after_secs(hours * 3600).await;
+    say(format_args!("idle hours={hours}"));
+    end(0);
 }
 
 fn report(stats: &Stats) {
