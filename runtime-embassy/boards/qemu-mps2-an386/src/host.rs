@@ -35,6 +35,8 @@ pub(crate) struct Arguments {
     pub(crate) entropy: HostEntropy,
     /// `idle_hours`: the image ends after that time. Time is virtual then: the nudge is off.
     pub(crate) idle_hours: Option<u64>,
+    /// `limit_s`: the image ends itself after so many seconds, whatever became of the test that started it.
+    pub(crate) limit_s: Option<u64>,
     /// `stale_ms`: how old a message may be.
     pub(crate) stale_ms: u64,
 }
@@ -53,6 +55,7 @@ impl Arguments {
             clock: HostClock::Right,
             entropy: HostEntropy::ready(),
             idle_hours: None,
+            limit_s: None,
             stale_ms: 0,
         };
         let Ok(args) = env::args() else { return read };
@@ -64,6 +67,7 @@ impl Arguments {
                 "dns" => read.dns = Some(value),
                 "entropy_fails" => read.entropy.fails = value.parse().unwrap_or_default(),
                 "idle_hours" => read.idle_hours = value.parse().ok(),
+                "limit_s" => read.limit_s = value.parse().ok(),
                 "secret" => read.app_secret = value,
                 "stale_ms" => read.stale_ms = value.parse().unwrap_or_default(),
                 "stop" => read.stop_word = Some(value),

@@ -16,7 +16,7 @@ mod nic;
 
 use embassy_executor::SendSpawner;
 use embassy_net::{ConfigV4, DhcpConfig, Ipv4Address, Ipv4Cidr, Runner, Stack, StackResources, StaticConfigV4};
-use embassy_time::{Duration, Timer, with_timeout};
+use embassy_time::{Duration, Timer};
 use larkwire_board_app::{Board, Engine, Program, Room, SOCKETS, Settings, TcpRoom, run, seed};
 use larkwire_embassy::core::config::ConfigError;
 use larkwire_embassy::core::fault::{DropReason, Fatal, FatalReason};
@@ -28,13 +28,16 @@ use static_cell::{ConstStaticCell, StaticCell};
 use crate::host::{Arguments, HostClock, say};
 use crate::nic::Nic;
 
-/// A lease comes within milliseconds here.
-const LEASE: Duration = Duration::from_secs(5);
+/// How often cable and lease are looked at: 50 times, which is the 5 s within which a lease should be there, and later.
+const LOOK: Duration = Duration::from_millis(100);
+const LOOKS: u32 = 50;
+const SELDOM: Duration = Duration::from_secs(2);
 
 /// Exit codes, beside those of `machine`: 0 stopped as asked, or idle for as long as asked.
 const FATAL: i32 = 10;
 const CONFIG: i32 = 20;
 const BOARD: i32 = 21;
+const LATE: i32 = 22;
 
 fn main(spawner: SendSpawner) {
     match set_up() {
@@ -78,8 +81,13 @@ async fn set_up() {
         // Each is spawned once.
         _ => end(BOARD),
     }
-    if let Some(Ok(idle)) = arguments.idle_hours.map(idle) {
-        spawner.spawn(idle);
+    let last = match (arguments.idle_hours, arguments.limit_s) {
+        (Some(hours), _) => Some((hours * 3600, 0)),
+        (None, Some(seconds)) => Some((seconds, LATE)),
+        (None, None) => None,
+    };
+    if let Some(Ok(last)) = last.map(|(seconds, code)| end_after(seconds, code)) {
+        spawner.spawn(last);
     }
     let seed = seed(&mut arguments.entropy, machine::pet, say).await;
     let (engine, program) = match set_up_bot(&arguments, seed) {
@@ -127,22 +135,28 @@ async fn net(mut runner: Runner<'static, &'static mut Nic>) -> ! {
     runner.run().await
 }
 
-/// Says what becomes of cable and lease.
+/// Says what becomes of cable and lease. Without a lease it looks now and then: the bot waits for the lease then, the stack
+/// keeps one waker for all who wait for its state, and two tasks would wake each other without end.
 #[embassy_executor::task]
 async fn cable(stack: Stack<'static>) -> ! {
+    let (mut is_up, mut looks) = (false, 0);
     loop {
-        stack.wait_link_up().await;
-        say(format_args!("link up"));
-        match with_timeout(LEASE, stack.wait_config_up()).await {
-            Ok(()) => {
-                if let Some(config) = stack.config_v4() {
-                    say(format_args!("lease {}", config.address));
-                }
-            }
-            Err(_) => say(format_args!("no lease within 5 s")),
+        let link = stack.is_link_up();
+        if is_up != link {
+            (is_up, looks) = (link, 0);
+            say(format_args!("link {}", if link { "up" } else { "down" }));
         }
-        stack.wait_link_down().await;
-        say(format_args!("link down"));
+        if let Some(config) = stack.config_v4() {
+            say(format_args!("lease {}", config.address));
+            stack.wait_config_down().await;
+            looks = 0;
+            continue;
+        }
+        looks += 1;
+        if looks == LOOKS && is_up {
+            say(format_args!("no lease within 5 s"));
+        }
+        Timer::after(if looks < LOOKS { LOOK } else { SELDOM }).await;
     }
 }
 
@@ -169,10 +183,10 @@ async fn echo(program: Program, stop_word: Option<&'static str>) {
 
 /// Ends the image after that time.
 #[embassy_executor::task]
-async fn idle(hours: u64) {
-    Timer::after_secs(hours * 3600).await;
-    say(format_args!("idle hours={hours}"));
-    end(0);
+async fn end_after(seconds: u64, code: i32) {
+    Timer::after_secs(seconds).await;
+    say(format_args!("over after {seconds} s"));
+    end(code);
 }
 
 fn report(stats: &Stats) {
