@@ -7,8 +7,9 @@
 //!    └── Wire, Names: what lies between          support/wire.rs, support/names.rs
 //! ```
 //!
-//! They need an image and QEMU, which `.ci/board` brings: `LARKWIRE_BOARD_IMAGE` is the path of the image. Nothing waits
-//! for a time: ports are bound by this process, everything else is a line of the image or a record of the platform.
+//! They need images and QEMU, which `.ci/board` brings: `LARKWIRE_BOARD_IMAGE_TCP` is the path of the plain TCP image.
+//! Nothing waits for a time: ports are bound by this process, everything else is a line of the image or a record of the
+//! platform.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

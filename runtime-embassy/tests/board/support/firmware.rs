@@ -32,6 +32,7 @@ impl End {
 
 /// An image that is about to start.
 pub(crate) struct Setup {
+    image: &'static str,
     arguments: BTreeMap<&'static str, String>,
     machine: Vec<String>,
 }
@@ -51,7 +52,8 @@ impl Setup {
 
     pub(crate) fn start(self) -> Firmware {
         static STARTED: AtomicU32 = AtomicU32::new(0);
-        let image = env::var_os("LARKWIRE_BOARD_IMAGE").expect("LARKWIRE_BOARD_IMAGE is not set: run .ci/board");
+        let variable = format!("LARKWIRE_BOARD_IMAGE_{}", self.image.to_uppercase());
+        let image = env::var_os(&variable).unwrap_or_else(|| panic!("{variable} is not set: run .ci/board"));
         let name = format!("larkwire-board-{}-{}", std::process::id(), STARTED.fetch_add(1, Ordering::Relaxed));
         let directory = Directory(env::temp_dir().join(name));
         std::fs::create_dir(&directory.0).unwrap();
@@ -71,12 +73,13 @@ impl Setup {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().expect("qemu-system-arm does not start: run .ci/board");
         let lines = Lines::of(child.stderr.take().unwrap());
-        Firmware { child, lines, at: 0, cable: None, directory }
+        Firmware { image: self.image, child, lines, at: 0, cable: None, directory }
     }
 }
 
 /// An image that runs. It is killed when it is dropped.
 pub(crate) struct Firmware {
+    image: &'static str,
     child: Child,
     lines: Lines,
     /// Lines that were heard.
@@ -88,10 +91,10 @@ pub(crate) struct Firmware {
 impl Firmware {
     /// An image whose platform is at this port of the host.
     pub(crate) fn at(port: u16) -> Setup {
-        let setup = Setup { arguments: BTreeMap::new(), machine: Vec::new() };
-        let setup = setup.arg("app", APP).arg("secret", SECRET).arg("stop", STOP).arg("limit_s", 240);
         let machine = ["-nic", "user,id=net0,model=lan9118,ipv6=off"].map(str::to_owned).to_vec();
-        Setup { machine, ..setup.arg("url", format_args!("http://10.0.2.2:{port}")) }
+        let setup = Setup { image: "tcp", arguments: BTreeMap::new(), machine };
+        let setup = setup.arg("app", APP).arg("secret", SECRET).arg("stop", STOP).arg("limit_s", 240);
+        setup.arg("url", format_args!("http://10.0.2.2:{port}"))
     }
 
     /// Waits for a line with `word` behind the one that was heard last.
@@ -139,7 +142,7 @@ impl Firmware {
         while !self.lines.after(usize::MAX).await.1 {}
         let end = End { code: status.code().unwrap(), lines: self.lines.all() };
         assert!(!end.lines.iter().any(|line| line.contains("fault:")), "{:#?}", end.lines);
-        println!("stack {}", end.stat("stack_peak"));
+        println!("stack {} {}", self.image, end.stat("stack_peak"));
         end
     }
 }
