@@ -1,6 +1,6 @@
 //! The time of day and entropy: what a board may lack, and what says so honestly.
 
-use core::cell::Cell;
+use core::cell::{Cell, RefCell};
 use core::fmt;
 
 use embassy_time::Instant;
@@ -70,6 +70,13 @@ pub trait Entropy {
 impl<E: Entropy + ?Sized> Entropy for &mut E {
     fn fill(&mut self, out: &mut [u8]) -> Result<(), EntropyFailed> {
         (**self).fill(out)
+    }
+}
+
+/// One source for several connectors.
+impl<E: Entropy + ?Sized> Entropy for &RefCell<E> {
+    fn fill(&mut self, out: &mut [u8]) -> Result<(), EntropyFailed> {
+        self.try_borrow_mut().map_err(|_| EntropyFailed)?.fill(out)
     }
 }
 
