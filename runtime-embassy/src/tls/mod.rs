@@ -2,6 +2,7 @@
 mod algorithms;
 mod connect;
 mod fault;
+mod messages;
 mod open;
 #[cfg(feature = "tls-rsa")]
 mod rsa;

@@ -6,6 +6,7 @@ use aes_gcm::aead::{self, AeadCore, AeadInPlace, Key, KeyInit, KeySizeUser, Nonc
 use embedded_tls::TlsCipherSuite;
 use sha2::Sha256;
 
+use super::messages::are_in_place;
 use super::wire::OPEN;
 
 /// `TLS_AES_128_GCM_SHA256` (RFC 8446 appendix B.4).
@@ -21,8 +22,7 @@ impl TlsCipherSuite for Suite {
     type LabelBufferSize = U54;
 }
 
-/// The cipher of records. What it opens holds at least one byte besides its kind's, or is a kind, and holds nothing of a
-/// handshake but tickets once the stream is open.
+/// The cipher of records. What it opens has a kind, and holds no message of a handshake out of its place.
 pub(super) struct Sealed(Aes128Gcm);
 
 impl KeySizeUser for Sealed {
@@ -72,22 +72,9 @@ fn may_hold(inner: &[u8], is_open: bool) -> bool {
     let end = inner.iter().rposition(|byte| *byte != 0).unwrap_or_default();
     match inner.get(end) {
         None | Some(0) => false,
-        Some(&HANDSHAKE) if is_open => are_tickets(inner.get(..end).unwrap_or_default()),
+        Some(&HANDSHAKE) => are_in_place(inner.get(..end).unwrap_or_default(), is_open),
         Some(_) => true,
     }
-}
-
-/// Whether these handshake messages are tickets, each of them whole.
-fn are_tickets(mut messages: &[u8]) -> bool {
-    const NEW_SESSION_TICKET: u8 = 4;
-    while let [NEW_SESSION_TICKET, a, b, c, rest @ ..] = messages {
-        let len = u32::from_be_bytes([0, *a, *b, *c]);
-        match usize::try_from(len).ok().and_then(|len| rest.get(len..)) {
-            Some(rest) => messages = rest,
-            None => return false,
-        }
-    }
-    messages.is_empty()
 }
 
 #[cfg(test)]
@@ -100,17 +87,6 @@ mod tests {
             assert!(!may_hold(inner, false) && !may_hold(inner, true), "{inner:?}");
         }
         assert!(may_hold(&[23], true) && may_hold(&[1, 2, 23, 0, 0], true) && may_hold(&[1, 0, 21], true));
-    }
-
-    #[test]
-    fn an_open_stream_takes_tickets_and_nothing_else_of_a_handshake() {
-        let ticket = [4, 0, 0, 3, 1, 2, 3];
-        let (key_update, certificate) = ([24, 0, 0, 1, 0], [11, 0, 0, 2, 0, 0]);
-        let of = |messages: &[&[u8]], is_open| may_hold(&[&messages.concat()[..], &[22, 0]].concat(), is_open);
-        assert!(of(&[&ticket], true) && of(&[&ticket, &ticket], true));
-        assert!(!of(&[&key_update], true) && !of(&[&certificate], true) && !of(&[&ticket, &certificate], true));
-        assert!(!of(&[&ticket[..5]], true) && !of(&[&[4, 0]], true));
-        assert!(of(&[&certificate], false));
     }
 
     #[test]

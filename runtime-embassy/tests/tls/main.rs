@@ -12,6 +12,7 @@
 mod bot;
 mod chains;
 mod handshakes;
+mod hostile;
 mod pki;
 mod server;
 #[allow(dead_code, unused_imports, reason = "the stories use the rest")]
