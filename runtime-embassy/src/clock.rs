@@ -9,7 +9,7 @@ use larkwire_core::UnixMillis;
 /// Where the time of day comes from: a clock chip, NTP, or nowhere.
 pub trait WallClock {
     /// Milliseconds since 1970-01-01 UTC; `None` as long as nobody knows. A connector with TLS refuses to open anything
-    /// then: a certificate cannot be judged without the day.
+    /// then: a certificate cannot be judged without the day (the keys of pinned servers can).
     fn unix(&self) -> Option<UnixMillis>;
 }
 

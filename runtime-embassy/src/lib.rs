@@ -15,7 +15,7 @@ mod loops;
 mod monitor;
 mod pieces;
 #[cfg(feature = "tls")]
-mod tls;
+pub mod tls;
 
 pub use calls::{CallAnswer, CallData, CallResult};
 pub use client::{Client, LanesError, Resources, Runner};

@@ -48,6 +48,7 @@ fn len_by_parts(kind: u8, body: &[u8]) -> Option<usize> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests may panic")]
 mod tests {
     use std::vec::Vec;
 

@@ -134,6 +134,7 @@ impl RngCore for Random {
 impl CryptoRng for Random {}
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests may panic")]
 mod tests {
     use super::*;
     use crate::clock::EntropyFailed;

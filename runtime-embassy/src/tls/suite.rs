@@ -78,6 +78,7 @@ fn may_hold(inner: &[u8], is_open: bool) -> bool {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests may panic")]
 mod tests {
     use super::*;
 

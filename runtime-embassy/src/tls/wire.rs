@@ -163,6 +163,7 @@ impl Records {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests may panic")]
 mod tests {
     use std::vec::Vec;
 
