@@ -1,6 +1,6 @@
 //! Two boards on one cable, both in this process: the bot's, and one that plays the platform.
 
-mod platform;
+pub(crate) mod platform;
 
 use std::cell::RefCell;
 use std::pin::Pin;
@@ -47,7 +47,7 @@ type Task = Pin<Box<dyn Future<Output = ()>>>;
 pub(crate) fn story<F: Future<Output = ()> + 'static>(
     tell: impl FnOnce(Stack<'static>, Stack<'static>) -> F + Send + 'static,
 ) {
-    #[embassy_executor::task(pool_size = 16)]
+    #[embassy_executor::task(pool_size = 128)]
     async fn task(future: Task) {
         future.await;
     }

@@ -1,0 +1,38 @@
+//! The program of the bot: it says what it hears.
+
+use larkwire_embassy::Event;
+use larkwire_embassy::core::Short;
+
+use crate::Say;
+use crate::room::{EchoRoom, MESSAGE, Program};
+
+const PREFIX: &str = "echo: ";
+
+/// Answers what is heard, until the bot ends; a task of its own. `stop_word`, said by somebody, ends the bot, for tests.
+pub async fn echo(program: Program, stop_word: Option<&str>, say: Say) {
+    let Program { client, mut events, room } = program;
+    while let Some(event) = events.recv().await {
+        let Some((id, answer)) = answer(event, room) else { continue };
+        if stop_word.is_some() && answer.strip_prefix(PREFIX) == stop_word {
+            client.begin_shut_down();
+            continue;
+        }
+        match client.reply_text(id.as_str(), answer).await {
+            Ok(_) => say(format_args!("answered {id}")),
+            Err(error) => say(format_args!("unanswered {id} {error}")),
+        }
+    }
+}
+
+/// The message and its answer, which is cut at the end of a character where it does not fit; `None` for other events.
+/// It takes the event and has a stack of its own, so that the task keeps neither while it waits.
+#[inline(never)]
+fn answer(event: Event<MESSAGE>, room: &mut EchoRoom) -> Option<(Short<64>, &str)> {
+    let (id, said) = (event.message_id()?, event.text(&mut room.said)?);
+    let mut len = 0;
+    for ch in PREFIX.chars().chain(said.chars()) {
+        let Some(place) = room.answer.get_mut(len..len + ch.len_utf8()) else { break };
+        len += ch.encode_utf8(place).len();
+    }
+    Some((id, core::str::from_utf8(room.answer.get(..len)?).ok()?))
+}
