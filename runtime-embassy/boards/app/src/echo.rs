@@ -12,7 +12,10 @@ const PREFIX: &str = "echo: ";
 pub async fn echo(program: Program, stop_word: Option<&str>, say: Say) {
     let Program { client, mut events, room } = program;
     while let Some(event) = events.recv().await {
-        let Some((id, answer)) = answer(event, room) else { continue };
+        let answer = answer(&event, room);
+        // The event's place in the inbox is free while the answer is sent.
+        drop(event);
+        let Some((id, answer)) = answer else { continue };
         if stop_word.is_some() && answer.strip_prefix(PREFIX) == stop_word {
             client.begin_shut_down();
             continue;
@@ -25,9 +28,8 @@ pub async fn echo(program: Program, stop_word: Option<&str>, say: Say) {
 }
 
 /// The message and its answer, which is cut at the end of a character where it does not fit; `None` for other events.
-/// It takes the event and has a stack of its own, so that the task keeps neither while it waits.
 #[inline(never)]
-fn answer(event: Event<MESSAGE>, room: &mut EchoRoom) -> Option<(Short<64>, &str)> {
+fn answer<'r>(event: &Event<MESSAGE>, room: &'r mut EchoRoom) -> Option<(Short<64>, &'r str)> {
     let (id, said) = (event.message_id()?, event.text(&mut room.said)?);
     let mut len = 0;
     for ch in PREFIX.chars().chain(said.chars()) {

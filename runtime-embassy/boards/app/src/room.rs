@@ -6,7 +6,7 @@ use embassy_net::Stack;
 use larkwire_embassy::core::config::ConfigError;
 use larkwire_embassy::core::{Bot, Config, Seed, Storage, Tables};
 use larkwire_embassy::{Buffers, Channel, ChannelInbox, Client, Events, Resources, Runner, TcpConnect};
-use static_cell::StaticCell;
+use static_cell::{ConstStaticCell, StaticCell};
 
 /// The longest message, in bytes of JSON.
 pub(crate) const MESSAGE: usize = 2048;
@@ -31,13 +31,14 @@ pub const SOCKETS: usize = 4;
 pub type Memory = Buffers<MESSAGE, OUT, HTTP, TOKEN, SEEN>;
 type Inbox = Channel<MESSAGE, EVENTS>;
 
-/// All that one bot needs beside its future and its streams: one static, made once.
+/// All that one bot needs beside its future and its streams: one static, made once. What is large in it is all zero at
+/// the start: it takes no flash, and never passes over the stack.
 pub struct Room {
-    memory: StaticCell<Memory>,
+    memory: ConstStaticCell<Memory>,
     tables: StaticCell<Tables<'static>>,
     resources: StaticCell<Resources<'static, 1>>,
-    inbox: StaticCell<Inbox>,
-    echo: StaticCell<EchoRoom>,
+    inbox: ConstStaticCell<Inbox>,
+    echo: ConstStaticCell<EchoRoom>,
 }
 
 /// Working room for one answer.
@@ -69,11 +70,11 @@ impl Room {
     /// Room for one bot, for a static.
     pub const fn new() -> Self {
         Self {
-            memory: StaticCell::new(),
+            memory: ConstStaticCell::new(Memory::new()),
             tables: StaticCell::new(),
             resources: StaticCell::new(),
-            inbox: StaticCell::new(),
-            echo: StaticCell::new(),
+            inbox: ConstStaticCell::new(Inbox::new()),
+            echo: ConstStaticCell::new(EchoRoom { said: [0; 2 * MESSAGE], answer: [0; MESSAGE] }),
         }
     }
 
@@ -82,20 +83,14 @@ impl Room {
     /// # Errors
     /// [`ConfigError`]: nothing was started.
     pub(crate) fn set_up(&'static self, config: Config<'_>, seed: Seed) -> Result<(Engine, Program), ConfigError> {
-        let storage = self.tables.init(memory(&self.memory).tables()).storage();
+        let storage = self.tables.init(self.memory.take().tables()).storage();
         let (client, runner) = resources(&self.resources, config, storage, seed)?.split();
-        let (inbox, events) = self.inbox.init_with(Inbox::new).split();
-        let room = self.echo.init_with(|| EchoRoom { said: [0; 2 * MESSAGE], answer: [0; MESSAGE] });
-        Ok((Engine { client, runner, inbox }, Program { client, events, room }))
+        let (inbox, events) = self.inbox.take().split();
+        Ok((Engine { client, runner, inbox }, Program { client, events, room: self.echo.take() }))
     }
 }
 
-// Each on its own: a function has room on its stack for all that passes through it, as long as it runs.
-
-#[inline(never)]
-fn memory(place: &'static StaticCell<Memory>) -> &'static mut Memory {
-    place.init_with(Memory::new)
-}
+// On its own: a function has room on its stack for all that passes through it, as long as it runs.
 
 #[inline(never)]
 fn resources(
