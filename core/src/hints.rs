@@ -23,12 +23,26 @@ pub enum AckReactions {
 }
 
 /// One chat whose language the application told.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct ChatLocale(Option<(u64, Locale)>);
+#[derive(Clone, Copy, Debug)]
+pub struct ChatLocale {
+    used: bool,
+    locale: Locale,
+    chat: u64,
+}
 
 impl ChatLocale {
-    /// A free place.
-    pub const EMPTY: Self = Self(None);
+    /// A free place, all zero: a board's table costs no flash.
+    pub const EMPTY: Self = Self { used: false, locale: Locale::En, chat: 0 };
+
+    fn is(&self, chat: u64) -> bool {
+        self.used && self.chat == chat
+    }
+}
+
+impl Default for ChatLocale {
+    fn default() -> Self {
+        Self::EMPTY
+    }
 }
 
 #[derive(Debug)]
@@ -45,25 +59,20 @@ impl<'s> Hints<'s> {
 
     pub(crate) fn set(&mut self, chat_id: &str, locale: Option<Locale>) -> Result<(), Misuse> {
         let chat = hash(chat_id.chars());
-        let same = |slot: &ChatLocale| slot.0.is_some_and(|(known, _)| known == chat);
-        let index = match (self.slots.as_slice().iter().position(same), locale) {
+        let index = match (self.slots.as_slice().iter().position(|slot| slot.is(chat)), locale) {
             (Some(index), _) => index,
             (None, None) => return Ok(()),
-            (None, Some(_)) => self.slots.find_free(|slot| slot.0.is_none()).ok_or(Misuse::Full)?,
+            (None, Some(_)) => self.slots.find_free(|slot| !slot.used).ok_or(Misuse::Full)?,
         };
         if let Some(slot) = self.slots.get_mut(index) {
-            slot.0 = locale.map(|locale| (chat, locale));
+            *slot = locale.map_or(ChatLocale::EMPTY, |locale| ChatLocale { used: true, locale, chat });
         }
         Ok(())
     }
 
     pub(crate) fn get(&self, chat_id: Str<'_>) -> Option<Locale> {
         let chat = hash(chat_id.chars());
-        self.slots
-            .as_slice()
-            .iter()
-            .find_map(|slot| slot.0.filter(|(known, _)| *known == chat))
-            .map(|(_, locale)| locale)
+        self.slots.as_slice().iter().find(|slot| slot.is(chat)).map(|slot| slot.locale)
     }
 }
 
