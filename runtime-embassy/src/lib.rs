@@ -14,6 +14,8 @@ mod inbox;
 mod loops;
 mod monitor;
 mod pieces;
+#[cfg(feature = "sntp")]
+mod sntp;
 
 pub use calls::{CallAnswer, CallData, CallResult};
 pub use client::{Client, LanesError, Resources, Runner};
@@ -24,3 +26,5 @@ pub use inbox::{Channel, ChannelInbox, Events, Inbox, Offer};
 pub use larkwire_core as core;
 pub use larkwire_core::fault::CallError;
 pub use larkwire_core::{Buffers, End, Notice, State, Stats};
+#[cfg(feature = "sntp")]
+pub use sntp::{Sntp, SntpFault, SntpPace};

@@ -40,6 +40,12 @@ pub struct DeliveryId {
     pub(crate) message_key: Option<u64>,
 }
 
+impl DeliveryId {
+    /// Names none: for the [`view`](Event::view) of an event that was stored before a restart. A verdict on it does
+    /// nothing, and a callback that it names cannot be answered any more.
+    pub const NONE: Self = Self { serial: 0, event_key: None, message_key: None };
+}
+
 /// Names a callback that waits for its answer: what [`respond`](crate::Bot::respond) takes.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct ResponseId(pub(crate) u64);

@@ -12,4 +12,6 @@ mod calls;
 mod echo;
 mod events;
 mod restart;
+#[cfg(feature = "sntp")]
+mod sntp;
 mod support;

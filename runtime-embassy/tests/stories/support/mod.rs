@@ -26,7 +26,7 @@ pub(crate) use platform::{Seen, Ws, click, doors, message, message_of};
 pub(crate) const APP_ID: &str = "cli_0123456789abcdef";
 pub(crate) const BOT: &str = "ou_bot";
 const BOARD: Ipv4Address = Ipv4Address::new(10, 0, 2, 15);
-const PLATFORM: Ipv4Address = Ipv4Address::new(10, 0, 2, 2);
+pub(crate) const PLATFORM: Ipv4Address = Ipv4Address::new(10, 0, 2, 2);
 const MTU: usize = 1514;
 
 /// Runs the platform's doors beside a bot and a script, until both have ended.
@@ -47,7 +47,7 @@ type Task = Pin<Box<dyn Future<Output = ()>>>;
 pub(crate) fn story<F: Future<Output = ()> + 'static>(
     tell: impl FnOnce(Stack<'static>, Stack<'static>) -> F + Send + 'static,
 ) {
-    #[embassy_executor::task(pool_size = 16)]
+    #[embassy_executor::task(pool_size = 64)]
     async fn task(future: Task) {
         future.await;
     }
