@@ -1,0 +1,215 @@
+//! The echo bot as firmware for `qemu-system-arm -M mps2-an386`: Cortex-M4F, 512 KiB of flash, 192 KiB of RAM.
+//!
+//! ```text
+//!  machine   registers, vectors, watchdog, stack colour (the only unsafe code)
+//!    clock   embassy-time on two timers          nic   LAN9118, Ethernet
+//!    host    arguments, log, time of day and randomness, by semihosting
+//!  main      tasks: net (the stack), cable (link and lease), bot (the application)
+//! ```
+#![no_std]
+#![no_main]
+
+mod clock;
+mod host;
+mod machine;
+mod nic;
+
+use embassy_executor::SendSpawner;
+use embassy_net::{ConfigV4, DhcpConfig, Ipv4Address, Ipv4Cidr, Runner, Stack, StackResources, StaticConfigV4};
+use embassy_time::{Duration, Timer};
+use larkwire_board_app::{Board, Engine, Program, Room, SOCKETS, Settings, TcpRoom, run, seed};
+use larkwire_embassy::core::config::ConfigError;
+use larkwire_embassy::core::fault::{DropReason, Fatal, FatalReason};
+use larkwire_embassy::core::{AckReactions, Seed};
+use larkwire_embassy::{End, Entropy as _, Stats};
+use semihosting::process;
+use static_cell::{ConstStaticCell, StaticCell};
+
+use crate::host::{Arguments, HostClock, say};
+use crate::nic::Nic;
+
+/// How often cable and lease are looked at: 50 times, which is the 5 s within which a lease should be there, and later.
+const LOOK: Duration = Duration::from_millis(100);
+const LOOKS: u32 = 50;
+const SELDOM: Duration = Duration::from_secs(2);
+
+/// Exit codes, beside those of `machine`: 0 stopped as asked, or idle for as long as asked.
+const FATAL: i32 = 10;
+const CONFIG: i32 = 20;
+const BOARD: i32 = 21;
+const LATE: i32 = 22;
+
+fn main(spawner: SendSpawner) {
+    match set_up() {
+        Ok(token) => spawner.spawn(token),
+        Err(_) => end(BOARD),
+    }
+}
+
+/// Starts everything, inside the executor.
+#[embassy_executor::task]
+async fn set_up() {
+    static NIC: ConstStaticCell<Nic> = ConstStaticCell::new(Nic::new());
+    static SOCKET_ROOM: StaticCell<StackResources<SOCKETS>> = StaticCell::new();
+    let spawner = machine::spawner().await;
+    let mut arguments = Arguments::read();
+    machine::pet();
+    if arguments.idle_hours.is_none() {
+        machine::nudge();
+    }
+    let nic = NIC.take();
+    if nic.start().is_err() {
+        say(format_args!("fault: no network device"));
+        end(BOARD);
+    }
+    // Ports and sequence numbers; the bot's own randomness is another matter, and may come later.
+    let mut network_seed = [0; 8];
+    let _ = host::HostEntropy::ready().fill(&mut network_seed);
+    let config = match arguments.dns.and_then(|dns| dns.parse().ok()) {
+        None => ConfigV4::Dhcp(DhcpConfig::default()),
+        Some(dns) => ConfigV4::Static(fixed(dns)),
+    };
+    let mut with = embassy_net::Config::default();
+    with.ipv4 = config;
+    let (stack, runner) =
+        embassy_net::new(nic, with, SOCKET_ROOM.init(StackResources::new()), u64::from_le_bytes(network_seed));
+    match (net(runner), cable(stack)) {
+        (Ok(net), Ok(cable)) => {
+            spawner.spawn(net);
+            spawner.spawn(cable);
+        }
+        // Each is spawned once.
+        _ => end(BOARD),
+    }
+    let last = match (arguments.idle_hours, arguments.limit_s) {
+        (Some(hours), _) => Some((hours * 3600, 0)),
+        (None, Some(seconds)) => Some((seconds, LATE)),
+        (None, None) => None,
+    };
+    if let Some(Ok(last)) = last.map(|(seconds, code)| end_after(seconds, code)) {
+        spawner.spawn(last);
+    }
+    let seed = seed(&mut arguments.entropy, machine::pet, say).await;
+    let (engine, program) = match set_up_bot(&arguments, seed) {
+        Ok(parts) => parts,
+        Err(error) => {
+            say(format_args!("config {error}"));
+            end(CONFIG);
+        }
+    };
+    say(format_args!("start"));
+    match (bot(engine, stack, arguments.clock), echo(program, arguments.stop_word)) {
+        (Ok(bot), Ok(echo)) => {
+            spawner.spawn(bot);
+            spawner.spawn(echo);
+        }
+        _ => end(BOARD),
+    }
+}
+
+fn set_up_bot(arguments: &Arguments, seed: Seed) -> Result<(Engine, Program), ConfigError> {
+    static ROOM: Room = Room::new();
+    let settings = Settings {
+        app_id: arguments.app_id,
+        app_secret: arguments.app_secret,
+        base_url: arguments.base_url,
+        allowed_users: &[arguments.allowed_user],
+        plaintext: true,
+        ack_reactions: AckReactions::Auto,
+        stale_after_ms: arguments.stale_ms,
+    };
+    larkwire_board_app::set_up(&ROOM, &settings, seed)
+}
+
+/// What the lease would say, with another resolver.
+fn fixed(dns: Ipv4Address) -> StaticConfigV4 {
+    StaticConfigV4 {
+        address: Ipv4Cidr::new(Ipv4Address::new(10, 0, 2, 15), 24),
+        gateway: Some(Ipv4Address::new(10, 0, 2, 2)),
+        dns_servers: [dns].into_iter().collect(),
+    }
+}
+
+#[embassy_executor::task]
+async fn net(mut runner: Runner<'static, &'static mut Nic>) -> ! {
+    runner.run().await
+}
+
+/// Says what becomes of cable and lease. Without a lease it looks now and then: the bot waits for the lease then, the stack
+/// keeps one waker for all who wait for its state, and two tasks would wake each other without end.
+#[embassy_executor::task]
+async fn cable(stack: Stack<'static>) -> ! {
+    let (mut is_up, mut looks) = (false, 0);
+    loop {
+        let link = stack.is_link_up();
+        if is_up != link {
+            (is_up, looks) = (link, 0);
+            say(format_args!("link {}", if link { "up" } else { "down" }));
+        }
+        if let Some(config) = stack.config_v4() {
+            say(format_args!("lease {}", config.address));
+            stack.wait_config_down().await;
+            looks = 0;
+            continue;
+        }
+        looks += 1;
+        if looks == LOOKS && is_up {
+            say(format_args!("no lease within 5 s"));
+        }
+        Timer::after(if looks < LOOKS { LOOK } else { SELDOM }).await;
+    }
+}
+
+#[embassy_executor::task]
+async fn bot(engine: Engine, stack: Stack<'static>, clock: HostClock) {
+    static TCP: ConstStaticCell<TcpRoom> = ConstStaticCell::new(TcpRoom::new());
+    let [socket, http] = TCP.take().connectors(stack);
+    let board = Board { clock, pet: machine::pet, say };
+    let (how, stats) = run(engine, board, socket, http).await;
+    report(&stats);
+    match how {
+        End::Stopped => end(0),
+        End::Fatal(fatal) => {
+            say(format_args!("fatal {fatal}"));
+            end(fatal_code(&fatal));
+        }
+    }
+}
+
+#[embassy_executor::task]
+async fn echo(program: Program, stop_word: Option<&'static str>) {
+    larkwire_board_app::echo(program, stop_word, say).await;
+}
+
+/// Ends the image after that time.
+#[embassy_executor::task]
+async fn end_after(seconds: u64, code: i32) {
+    Timer::after_secs(seconds).await;
+    say(format_args!("over after {seconds} s"));
+    end(code);
+}
+
+fn report(stats: &Stats) {
+    let Stats { accepted, acked, calls_succeeded, link_faults, links, reactions_sent, .. } = stats;
+    let (duplicates, denied) = (stats.dropped(DropReason::Duplicate), stats.dropped(DropReason::SenderNotAllowed));
+    say(format_args!(
+        "stats accepted={accepted} acked={acked} answered={calls_succeeded} reactions={reactions_sent} links={links} \
+         link_faults={link_faults} duplicates={duplicates} denied={denied}"
+    ));
+}
+
+fn fatal_code(fatal: &Fatal) -> i32 {
+    FATAL
+        + match fatal.reason {
+            FatalReason::Credentials => 0,
+            FatalReason::Forbidden => 1,
+            FatalReason::GaveUp => 2,
+            FatalReason::Refused => 3,
+            FatalReason::WrongRegion => 4,
+        }
+}
+
+fn end(code: i32) -> ! {
+    say(format_args!("end code={code} stack_peak={}", machine::stack_peak()));
+    process::exit(code)
+}
