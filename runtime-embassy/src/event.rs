@@ -16,6 +16,9 @@ pub struct Event<const N: usize> {
     trace_id: Short<48>,
     /// The bot's, when the event came; empty while it was unknown.
     own_open_id: Short<64>,
+    /// Where it lies in the journal; 0 for one that does not.
+    #[cfg(feature = "journal")]
+    pub(crate) entry: u32,
 }
 
 impl<const N: usize> Event<N> {
@@ -26,7 +29,29 @@ impl<const N: usize> Event<N> {
         json.get_mut(..text.len())?.copy_from_slice(text);
         let (layout, trace_id) = (event.layout().clone(), event.trace_id());
         let own_open_id = event.own_open_id().map(Short::new).unwrap_or_default();
-        Some(Self { id: event.id(), json, len: text.len(), layout, trace_id, own_open_id })
+        Some(Self {
+            id: event.id(),
+            json,
+            len: text.len(),
+            layout,
+            trace_id,
+            own_open_id,
+            #[cfg(feature = "journal")]
+            entry: 0,
+        })
+    }
+
+    /// An event out of the journal; `None` when it is none, or longer than `N`.
+    #[cfg(feature = "journal")]
+    pub(crate) fn restored(
+        entry: crate::journal::Entry,
+        json: &str,
+        trace_id: &str,
+        own_open_id: &str,
+    ) -> Option<Self> {
+        let layout = Layout::read(json)?;
+        let view = core_api::Event::view(DeliveryId::NONE, json, &layout, trace_id).with_own_open_id(own_open_id);
+        Some(Self { entry: entry.0, ..Self::copy(&view)? })
     }
 
     /// All fields, borrowed.

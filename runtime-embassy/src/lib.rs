@@ -11,6 +11,8 @@ mod clock;
 mod connect;
 mod event;
 mod inbox;
+#[cfg(feature = "journal")]
+pub mod journal;
 mod loops;
 mod monitor;
 mod pieces;

@@ -26,6 +26,9 @@ const LAST: u64 = 3_345_062_400_000;
 /// Above this port nobody is at home for good.
 const EPHEMERAL: u16 = 49_152;
 
+/// How often it is looked whether there is a lease.
+const LEASE: Duration = Duration::from_millis(250);
+
 /// How often a server is asked.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct SntpPace {
@@ -137,7 +140,11 @@ impl<'s, E: Entropy> Sntp<'s, E> {
     }
 
     async fn ask_through(&mut self, socket: &mut UdpSocket<'_>) -> Result<UnixMillis, SntpFault> {
-        self.stack.wait_config_up().await;
+        // The stack keeps one waker for all who wait for a lease: the bot's task and this one would wake each other without
+        // end.
+        while !self.stack.is_config_up() {
+            Timer::after(LEASE).await;
+        }
         let addresses = self.stack.dns_query(self.server, DnsQueryType::A).await.map_err(|_| SntpFault::Dns)?;
         let mut fault = SntpFault::Dns;
         for address in addresses {

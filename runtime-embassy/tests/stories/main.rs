@@ -11,6 +11,8 @@
 mod calls;
 mod echo;
 mod events;
+#[cfg(feature = "journal")]
+mod power;
 mod restart;
 #[cfg(feature = "sntp")]
 mod sntp;

@@ -1,5 +1,7 @@
 //! Two boards on one cable, both in this process: the bot's, and one that plays the platform.
 
+#[cfg(feature = "journal")]
+pub(crate) mod flash;
 mod platform;
 
 use std::cell::RefCell;
