@@ -155,7 +155,7 @@ impl NorFlash for Flash {
     async fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), Dead> {
         let mut cells = self.0.borrow_mut();
         let at = usize::try_from(offset).unwrap();
-        assert!(at % WORD == 0 && bytes.len() % WORD == 0, "a write of whole words");
+        assert!(at % WORD == 0 && bytes.len().is_multiple_of(WORD), "a write of whole words");
         let first = cells.steps + 1;
         cells.ops.push((first, first + bytes.len() / WORD - 1));
         for (index, word) in bytes.chunks(WORD).enumerate() {

@@ -102,7 +102,7 @@ fn stack(
     link.set_link_state(LinkState::Up);
     let dns_servers = [PLATFORM].into_iter().collect();
     let config = StaticConfigV4 { address: Ipv4Cidr::new(address, 24), gateway: None, dns_servers };
-    let resources = leak(StackResources::<5>::new());
+    let resources = leak(StackResources::<12>::new());
     let (stack, runner) = embassy_net::new(device, embassy_net::Config::ipv4_static(config), resources, id.into());
     (stack, runner, tx, rx)
 }
