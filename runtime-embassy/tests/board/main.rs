@@ -1,0 +1,28 @@
+//! Stories of the firmware in `boards/`: the image runs in QEMU, the fake platform in this process.
+//!
+//! ```text
+//!  story ── Firmware ── QEMU ── image            support/firmware.rs: arguments, lines, exit code
+//!    │         └─ QMP: the cable                 support/cable.rs
+//!    ├── Platform ◄───── 10.0.2.2 (user network) support/mod.rs: what it is told, what it saw
+//!    └── Wire, Names: what lies between          support/wire.rs, support/names.rs
+//! ```
+//!
+//! They need an image and QEMU, which `.ci/board` brings: `LARKWIRE_BOARD_IMAGE` is the path of the image. Nothing waits
+//! for a time: ports are bound by this process, everything else is a line of the image or a record of the platform.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::print_stdout,
+    missing_docs,
+    reason = "tests may panic, and say how long they took"
+)]
+#![cfg(unix)] // QMP comes over a Unix socket
+
+mod rest;
+mod start;
+mod support;
+mod talk;
+mod trouble;
