@@ -75,11 +75,11 @@ impl<J: Journal, const N: usize, const CAP: usize> JournalChannel<J, N, CAP> {
     ///
     /// # Errors
     /// [`JournalFault`] says what to do; [`Channel`](crate::Channel) works without a journal.
-    pub async fn open<'a>(
+    pub async fn open<'a, 's>(
         &'a mut self,
-        client: Client<'a>,
+        client: Client<'s>,
         ids: &mut [u8],
-    ) -> Result<(JournalInbox<'a, J, N, CAP>, JournalEvents<'a, J, N, CAP>, Restored), JournalFault> {
+    ) -> Result<(JournalInbox<'a, 's, J, N, CAP>, JournalEvents<'a, J, N, CAP>, Restored), JournalFault> {
         let journal = self.journal.get_mut();
         let mut restored = journal.restore(ids).await?;
         if client.restore_seen(ids.get(..restored.ids).unwrap_or_default()).is_err() {
@@ -122,13 +122,13 @@ impl<J, const N: usize, const CAP: usize> fmt::Debug for JournalChannel<J, N, CA
 
 /// The end of a [`JournalChannel`] that the bot fills: an event is accepted once it is stored, and refused, so that it
 /// comes again, when that failed.
-pub struct JournalInbox<'a, J, const N: usize, const CAP: usize> {
+pub struct JournalInbox<'a, 's, J, const N: usize, const CAP: usize> {
     channel: &'a JournalChannel<J, N, CAP>,
-    client: Client<'a>,
+    client: Client<'s>,
     offered: Option<Event<N>>,
 }
 
-impl<J: Journal, const N: usize, const CAP: usize> Inbox for JournalInbox<'_, J, N, CAP> {
+impl<J: Journal, const N: usize, const CAP: usize> Inbox for JournalInbox<'_, '_, J, N, CAP> {
     async fn ready(&mut self) -> usize {
         if self.channel.deaf.get() {
             // Nobody listens any more: there will never be room.
@@ -174,13 +174,13 @@ impl<J: Journal, const N: usize, const CAP: usize> Inbox for JournalInbox<'_, J,
     }
 }
 
-impl<J, const N: usize, const CAP: usize> Drop for JournalInbox<'_, J, N, CAP> {
+impl<J, const N: usize, const CAP: usize> Drop for JournalInbox<'_, '_, J, N, CAP> {
     fn drop(&mut self) {
         self.channel.closed.signal(());
     }
 }
 
-impl<J, const N: usize, const CAP: usize> fmt::Debug for JournalInbox<'_, J, N, CAP> {
+impl<J, const N: usize, const CAP: usize> fmt::Debug for JournalInbox<'_, '_, J, N, CAP> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "JournalInbox({:?})", self.channel)
     }

@@ -20,8 +20,8 @@ const LEAST: u32 = 8;
 ///
 /// | the flash | |
 /// |---|---|
-/// | needs | whole pages, an even number of them; [`JournalFault::Range`] says how many bytes. For 4 events of 2 KB in pages of 4 KB: 56 KB; 64 KB keep the ids of 40 messages and more |
-/// | is written | once for each message, and 20 bytes when it is done. In 64 KB a page is erased about once in 80 messages of 700 bytes: with 100 000 erasures the flash lasts for millions |
+/// | needs | whole pages, an even number of them; [`JournalFault::Range`] says how many bytes. For 4 events of 2 KB in pages of 4 KB: 48 KB; 64 KB keep the ids of a hundred messages and more |
+/// | is written | once for each message, and 20 bytes when it is done. In 64 KB a page is erased about once in 70 messages of 700 bytes: with 100 000 erasures the flash lasts for millions |
 /// | when it is full | the oldest ids of handled events go first; events that are not handled never go |
 /// | loses power | between any two words: what [`store`](Journal::store) has returned for is there, what it was at may be there. A record that cannot be read is passed over and counted |
 ///

@@ -12,6 +12,45 @@
 //! | `flash.rs` | [`FlashJournal`]: a [`Journal`] in NOR flash, its places and its records in order |
 //! | `bank.rs` | one half of the flash: records written, read back, moved to the other half |
 //! | `record.rs` | a record's bytes |
+//!
+//! What is promised, with it and without it, stands with [`JournalChannel`].
+//!
+//! ```no_run
+//! use embassy_futures::join::join;
+//! use embedded_storage_async::nor_flash::NorFlash;
+//! use larkwire_embassy::core::{Body, Call};
+//! use larkwire_embassy::journal::{FlashJournal, JournalChannel, JournalFault};
+//! use larkwire_embassy::{Client, Runner, TcpConnect};
+//!
+//! /// Two events of 1024 bytes, in the last 64 KB of a flash of 2 MB; the bot remembers 256 ids.
+//! async fn echo<F: NorFlash>(
+//!     client: Client<'_>,
+//!     runner: Runner<'_, 1>,
+//!     [socket, http]: [TcpConnect<'_>; 2],
+//!     flash: F,
+//! ) -> Result<(), JournalFault> {
+//!     let journal = FlashJournal::<F, 2, { 1024 + 160 }>::new(flash, 0x1F_0000..0x20_0000)?;
+//!     let mut channel = JournalChannel::<_, 1024, 2>::new(journal);
+//!     let mut ids = [0; 32 + 16 * 256];
+//!     let (inbox, mut events, _restored) = channel.open(client, &mut ids).await?;
+//!     let program = async {
+//!         while let Some(event) = events.recv().await {
+//!             let mut room = [0; 2048];
+//!             if let (Some(id), Some(text)) = (event.message_id(), event.text(&mut room)) {
+//!                 let id = id.as_str();
+//!                 // Said again after a loss of power, it is not sent again for an hour.
+//!                 let uuid = id.get(..50).unwrap_or(id);
+//!                 let call = Call::Reply { message_id: id, body: Body::text(text), in_thread: false, uuid: Some(uuid) };
+//!                 let _ = client.call(call).await;
+//!             }
+//!             events.done(&event).await?;
+//!         }
+//!         Ok(())
+//!     };
+//!     let (_end, done) = join(runner.run(socket, [http], inbox, |_notice| {}), program).await;
+//!     done
+//! }
+//! ```
 
 mod bank;
 mod channel;
