@@ -5,7 +5,7 @@ use core::fmt;
 use larkwire_core::fault::Misuse;
 use larkwire_core::locale::Locale;
 use larkwire_core::wire::writer::{TooSmall, Writer};
-use larkwire_core::{Bot, Buffers, End, Identity, Notice, RestoreError, Short, State, Stats, UnixMillis};
+use larkwire_core::{Bot, Buffers, DeliveryId, End, Identity, Notice, RestoreError, Short, State, Stats, UnixMillis};
 
 use crate::connect::Connect;
 use crate::inbox::Inbox;
@@ -165,6 +165,18 @@ impl Client<'_> {
     pub fn write_seen(&self, from: Option<u64>, out: &mut [u8]) -> Result<usize, TooSmall> {
         let mut w = Writer::new(out);
         self.monitor.read(|bot| bot.write_seen(from, &mut w));
+        w.finish()
+    }
+
+    /// Writes the ids of one delivery to the start of `out`, 16 bytes each, none to two; how many bytes it was. It is what
+    /// [`write_seen`](Self::write_seen) appends once the event was accepted, for an [`Inbox`] that stores them with the
+    /// event before that. Call it from [`Inbox::finish`], not from `offer`.
+    ///
+    /// # Errors
+    /// [`TooSmall`] with the size that is needed; nothing in `out` may be used.
+    pub fn write_seen_of(&self, id: DeliveryId, out: &mut [u8]) -> Result<usize, TooSmall> {
+        let mut w = Writer::new(out);
+        self.monitor.read(|bot| bot.write_seen_of(id, &mut w));
         w.finish()
     }
 

@@ -16,6 +16,9 @@ pub struct Event<const N: usize> {
     trace_id: Short<48>,
     /// The bot's, when the event came; empty while it was unknown.
     own_open_id: Short<64>,
+    /// Where it lies in the journal; 0 for one that does not.
+    #[cfg(feature = "journal")]
+    pub(crate) entry: u32,
 }
 
 impl<const N: usize> Event<N> {
@@ -27,6 +30,8 @@ impl<const N: usize> Event<N> {
         layout: Layout::EMPTY,
         trace_id: Short::EMPTY,
         own_open_id: Short::EMPTY,
+        #[cfg(feature = "journal")]
+        entry: 0,
     };
 
     /// A copy; `None` when its JSON is longer than `N` bytes. For an [`Inbox`](crate::Inbox) of one's own;
@@ -47,7 +52,26 @@ impl<const N: usize> Event<N> {
         self.layout = event.layout().clone();
         self.trace_id = event.trace_id();
         self.own_open_id = event.own_open_id().map(Short::new).unwrap_or_default();
+        #[cfg(feature = "journal")]
+        {
+            self.entry = 0;
+        }
         true
+    }
+
+    /// An event out of the journal; `None` when it is none, or longer than `N`.
+    #[cfg(feature = "journal")]
+    pub(crate) fn restored(
+        entry: crate::journal::Entry,
+        json: &str,
+        trace_id: &str,
+        own_open_id: &str,
+    ) -> Option<Self> {
+        let layout = Layout::read(json)?;
+        let view = core_api::Event::view(DeliveryId::NONE, json, &layout, trace_id).with_own_open_id(own_open_id);
+        let mut event = Self::copy(&view)?;
+        event.entry = entry.0;
+        Some(event)
     }
 
     /// All fields, borrowed.

@@ -11,9 +11,13 @@ mod clock;
 mod connect;
 mod event;
 mod inbox;
+#[cfg(feature = "journal")]
+pub mod journal;
 mod loops;
 mod monitor;
 mod pieces;
+#[cfg(feature = "sntp")]
+mod sntp;
 #[cfg(feature = "tls")]
 pub mod tls;
 
@@ -26,5 +30,7 @@ pub use inbox::{Channel, ChannelInbox, Events, Inbox, Offer, Received};
 pub use larkwire_core as core;
 pub use larkwire_core::fault::CallError;
 pub use larkwire_core::{Buffers, End, Notice, State, Stats};
+#[cfg(feature = "sntp")]
+pub use sntp::{Sntp, SntpFault, SntpPace};
 #[cfg(feature = "tls")]
 pub use tls::{TlsBroken, TlsBuffers, TlsConnect, TlsFault, TlsReader, TlsStream, TlsWriter, Trust};

@@ -351,6 +351,12 @@ impl<'s> Bot<'s> {
         self.link.session.write_seen(self.shared.now, self.shared.unix(), from, w);
     }
 
+    /// Writes the ids of one delivery, 16 bytes each, none to two: what [`write_seen`](Self::write_seen) appends once it was
+    /// accepted. So a journal can keep them together with the event before it is accepted.
+    pub fn write_seen_of(&self, id: DeliveryId, w: &mut Writer<'_>) {
+        self.link.session.write_seen_of(self.shared.unix(), id, w);
+    }
+
     /// Takes back what [`write_seen`](Self::write_seen) wrote, before the first event, so that a restart does not reopen
     /// the window; how many ids it was. Tell the wall clock first: without it every record counts as new.
     ///

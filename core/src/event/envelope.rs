@@ -69,6 +69,14 @@ pub struct Layout {
     pub(crate) sender: SenderSpans,
 }
 
+impl Layout {
+    /// The layout of an event's [`json`](super::Event::json) that was kept without it, in flash, say: one pass over the
+    /// text. `None` when it is none.
+    pub fn read(json: &str) -> Option<Self> {
+        parse(json.as_bytes()).ok().filter(|(read, _)| read.len() == json.len()).map(|(_, layout)| layout)
+    }
+}
+
 #[derive(Clone, Debug, Default)]
 pub(crate) struct MessageSpans {
     pub(crate) chat_id: Span,

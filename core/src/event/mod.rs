@@ -41,7 +41,8 @@ pub struct DeliveryId {
 }
 
 impl DeliveryId {
-    /// Of no delivery: what an unused place for an event holds. A verdict on it is ignored.
+    /// Names none: for the [`view`](Event::view) of an event that was stored before a restart. A verdict on it does
+    /// nothing, and a callback that it names cannot be answered any more.
     pub const NONE: Self = Self { serial: 0, event_key: None, message_key: None };
 }
 

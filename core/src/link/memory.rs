@@ -1,6 +1,7 @@
 //! What outlives the process: the ids of delivered events, written out and taken back (protocol section 10.2).
 
 use super::session::{Session, hash};
+use crate::event::DeliveryId;
 use crate::gate::{RestoreError, record};
 use crate::time::{Instant, UnixMillis};
 use crate::wire::writer::Writer;
@@ -20,6 +21,14 @@ impl Session<'_> {
         for (key, age) in self.seen.since(now, from.unwrap_or_default()) {
             let at = unix.map(|UnixMillis(unix)| UnixMillis(unix.saturating_sub(age)));
             record::write_record(w, key, at);
+        }
+    }
+
+    /// Writes the records of one delivery's ids, as [`write_seen`](Self::write_seen) does once it was accepted: 16 bytes
+    /// each, none to two. The time of day now is `unix`.
+    pub fn write_seen_of(&self, unix: Option<UnixMillis>, id: DeliveryId, w: &mut Writer<'_>) {
+        for key in [id.event_key, id.message_key].into_iter().flatten() {
+            record::write_record(w, key, unix);
         }
     }
 

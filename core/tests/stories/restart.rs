@@ -2,7 +2,7 @@
 
 use larkwire_core::fault::DropReason;
 use larkwire_core::wire::writer::Writer;
-use larkwire_core::{Config, RestoreError, Seed, Storage, UnixMillis};
+use larkwire_core::{Config, DeliveryId, Event, Layout, RestoreError, Seed, Storage, UnixMillis, Verdict};
 
 use crate::support::*;
 
@@ -125,4 +125,37 @@ fn a_memory_that_is_restored_again_and_again_still_forgets() {
         assert_eq!(bytes.len(), 32 + 2 * 16, "{hours}");
     }
     assert_eq!(export(&restart(&bytes, T0 + 13 * HOUR), None).len(), 32, "12 hours after the delivery");
+}
+
+#[test]
+fn the_ids_of_one_event_are_written_before_it_is_accepted_just_as_they_are_afterwards() {
+    let mut w = at(Some(T0), 1).open();
+    let (before, count) = (export(&w, None), w.bot.seen_count());
+    w.script.app = App::Hold;
+    message(&mut w, 1);
+    let id = w.bot.poll_delivery().unwrap().id();
+    let mut ids = [0; 33];
+    let mut writer = Writer::new(&mut ids);
+    w.bot.write_seen_of(id, &mut writer);
+    assert_eq!(writer.finish(), Ok(32), "the event's own id and its message's");
+    w.fact(|bot, now| bot.handle_delivered(now, id, Verdict::Accepted));
+    assert_eq!(export(&w, Some(count)), ids[..32]);
+    // The power goes before the ack leaves: the platform sends it again.
+    let mut w = restored(&[&before[..], &ids[..32]].concat(), Some(T0 + HOUR), 2);
+    message(&mut w, 1);
+    assert_eq!((w.ids().len(), w.dropped(DropReason::Duplicate)), (0, 1));
+    let mut writer = Writer::new(&mut ids);
+    w.bot.write_seen_of(DeliveryId::NONE, &mut writer);
+    assert_eq!(writer.finish(), Ok(0));
+}
+
+#[test]
+fn an_event_stored_as_text_reads_the_same_after_a_restart_and_takes_no_answer() {
+    let json = message_json("e1", "om_1", "x");
+    let layout = Layout::read(&json).unwrap();
+    let event = Event::view(DeliveryId::NONE, &json, &layout, "");
+    assert_eq!(event.message_id().unwrap(), "om_1");
+    for broken in ["", "{}", "[1]", "{\"schema\":\"2.0\"", "\u{feff}{\"schema\":\"2.0\"}"] {
+        assert!(Layout::read(broken).is_none(), "{broken:?}");
+    }
 }

@@ -11,6 +11,12 @@
 mod calls;
 mod echo;
 mod events;
+#[cfg(feature = "journal")]
+mod journal;
+#[cfg(feature = "journal")]
+mod power;
 mod restart;
+#[cfg(feature = "sntp")]
+mod sntp;
 mod support;
 mod turns;

@@ -1,5 +1,7 @@
 //! Two boards on one cable, both in this process: the bot's, and one that plays the platform.
 
+#[cfg(feature = "journal")]
+pub(crate) mod flash;
 pub(crate) mod platform;
 
 use std::cell::RefCell;
@@ -26,7 +28,7 @@ pub(crate) use platform::{Seen, Ws, click, doors, message, message_of};
 pub(crate) const APP_ID: &str = "cli_0123456789abcdef";
 pub(crate) const BOT: &str = "ou_bot";
 const BOARD: Ipv4Address = Ipv4Address::new(10, 0, 2, 15);
-const PLATFORM: Ipv4Address = Ipv4Address::new(10, 0, 2, 2);
+pub(crate) const PLATFORM: Ipv4Address = Ipv4Address::new(10, 0, 2, 2);
 const MTU: usize = 1514;
 
 /// Runs the platform's doors beside a bot and a script, until both have ended.
@@ -100,7 +102,7 @@ fn stack(
     link.set_link_state(LinkState::Up);
     let dns_servers = [PLATFORM].into_iter().collect();
     let config = StaticConfigV4 { address: Ipv4Cidr::new(address, 24), gateway: None, dns_servers };
-    let resources = leak(StackResources::<5>::new());
+    let resources = leak(StackResources::<12>::new());
     let (stack, runner) = embassy_net::new(device, embassy_net::Config::ipv4_static(config), resources, id.into());
     (stack, runner, tx, rx)
 }

@@ -185,6 +185,15 @@ impl Ws {
         socket.flush().await.unwrap();
     }
 
+    /// Waits until the board is gone; whether it has said anything meanwhile.
+    #[cfg(feature = "journal")]
+    pub(crate) async fn hang_up_seen(mut self) {
+        while read_some(&mut self.socket, &mut self.input).await {}
+        assert!(self.input.is_empty(), "the board has said something after all");
+        self.socket.abort();
+        self.socket.flush().await.unwrap();
+    }
+
     /// Breaks the connection.
     pub(crate) async fn cut(mut self) {
         self.socket.abort();
