@@ -29,6 +29,9 @@ pub(crate) struct Arguments {
     pub(crate) stop_word: Option<&'static str>,
     /// `dns`: the resolver, instead of what the lease says.
     pub(crate) dns: Option<&'static str>,
+    /// `ca`: the file with the root certificate that the TLS image trusts, in DER.
+    #[cfg(feature = "tls")]
+    pub(crate) ca: Option<&'static str>,
     /// `clock`: what the clock does.
     pub(crate) clock: HostClock,
     /// `entropy_fails`: how often there is no randomness before there is some.
@@ -52,6 +55,8 @@ impl Arguments {
             allowed_user: "*",
             stop_word: None,
             dns: None,
+            #[cfg(feature = "tls")]
+            ca: None,
             clock: HostClock::Right,
             entropy: HostEntropy::ready(),
             idle_hours: None,
@@ -63,6 +68,8 @@ impl Arguments {
             match key {
                 "allow" => read.allowed_user = value,
                 "app" => read.app_id = value,
+                #[cfg(feature = "tls")]
+                "ca" => read.ca = Some(value),
                 "clock" => read.clock = HostClock::named(value),
                 "dns" => read.dns = Some(value),
                 "entropy_fails" => read.entropy.fails = value.parse().unwrap_or_default(),

@@ -4,7 +4,8 @@
 //!  machine   registers, vectors, watchdog, stack colour (the only unsafe code)
 //!    clock   embassy-time on two timers          nic   LAN9118, Ethernet
 //!    host    arguments, log, time of day and randomness, by semihosting
-//!  main      tasks: net (the stack), cable (link and lease), bot (the application)
+//!    streams TCP, or with feature `tls` TLS
+//!  main      tasks: net (the stack), cable (link and lease), bot and echo (the application)
 //! ```
 #![no_std]
 #![no_main]
@@ -13,11 +14,14 @@ mod clock;
 mod host;
 mod machine;
 mod nic;
+#[cfg_attr(feature = "tls", path = "tls.rs")]
+#[cfg_attr(not(feature = "tls"), path = "tcp.rs")]
+mod streams;
 
 use embassy_executor::SendSpawner;
 use embassy_net::{ConfigV4, DhcpConfig, Ipv4Address, Ipv4Cidr, Runner, Stack, StackResources, StaticConfigV4};
 use embassy_time::{Duration, Timer};
-use larkwire_board_app::{Board, Engine, Program, Room, SOCKETS, Settings, TcpRoom, run, seed};
+use larkwire_board_app::{Board, Engine, Program, Room, SOCKETS, Settings, run, seed};
 use larkwire_embassy::core::config::ConfigError;
 use larkwire_embassy::core::fault::{DropReason, Fatal, FatalReason};
 use larkwire_embassy::core::{AckReactions, Seed};
@@ -25,7 +29,7 @@ use larkwire_embassy::{End, Entropy as _, Stats};
 use semihosting::process;
 use static_cell::{ConstStaticCell, StaticCell};
 
-use crate::host::{Arguments, HostClock, say};
+use crate::host::{Arguments, say};
 use crate::nic::Nic;
 
 /// How often cable and lease are looked at: 50 times, which is the 5 s within which a lease should be there, and later.
@@ -98,7 +102,7 @@ async fn set_up() {
         }
     };
     say(format_args!("start"));
-    match (bot(engine, stack, arguments.clock), echo(program, arguments.stop_word)) {
+    match (bot(engine, stack, arguments), echo(program, arguments.stop_word)) {
         (Ok(bot), Ok(echo)) => {
             spawner.spawn(bot);
             spawner.spawn(echo);
@@ -114,7 +118,7 @@ fn set_up_bot(arguments: &Arguments, seed: Seed) -> Result<(Engine, Program), Co
         app_secret: arguments.app_secret,
         base_url: arguments.base_url,
         allowed_users: &[arguments.allowed_user],
-        plaintext: true,
+        plaintext: !cfg!(feature = "tls"),
         ack_reactions: AckReactions::Auto,
         stale_after_ms: arguments.stale_ms,
     };
@@ -161,11 +165,13 @@ async fn cable(stack: Stack<'static>) -> ! {
 }
 
 #[embassy_executor::task]
-async fn bot(engine: Engine, stack: Stack<'static>, clock: HostClock) {
-    static TCP: ConstStaticCell<TcpRoom> = ConstStaticCell::new(TcpRoom::new());
-    let [socket, http] = TCP.take().connectors(stack);
-    let board = Board { clock, pet: machine::pet, say };
-    let (how, stats) = run(engine, board, socket, http).await;
+async fn bot(engine: Engine, stack: Stack<'static>, arguments: Arguments) {
+    let Some((streams, remark)) = streams::streams(stack, &arguments) else {
+        say(format_args!("fault: no root certificate"));
+        end(BOARD);
+    };
+    let board = Board { clock: arguments.clock, pet: machine::pet, say };
+    let (how, stats) = run(engine, board, streams, remark).await;
     report(&stats);
     match how {
         End::Stopped => end(0),
