@@ -36,6 +36,8 @@ pub(crate) struct Arguments {
     pub(crate) clock: HostClock,
     /// `entropy_fails`: how often there is no randomness before there is some.
     pub(crate) entropy: HostEntropy,
+    /// `hang_s`: a task hangs after so many seconds.
+    pub(crate) hang_s: Option<u64>,
     /// `idle_hours`: the image ends after that time. Time is virtual then: the nudge is off.
     pub(crate) idle_hours: Option<u64>,
     /// `limit_s`: the image ends itself after so many seconds, whatever became of the test that started it.
@@ -59,6 +61,7 @@ impl Arguments {
             ca: None,
             clock: HostClock::Right,
             entropy: HostEntropy::ready(),
+            hang_s: None,
             idle_hours: None,
             limit_s: None,
             stale_ms: 0,
@@ -73,6 +76,7 @@ impl Arguments {
                 "clock" => read.clock = HostClock::named(value),
                 "dns" => read.dns = Some(value),
                 "entropy_fails" => read.entropy.fails = value.parse().unwrap_or_default(),
+                "hang_s" => read.hang_s = value.parse().ok(),
                 "idle_hours" => read.idle_hours = value.parse().ok(),
                 "limit_s" => read.limit_s = value.parse().ok(),
                 "secret" => read.app_secret = value,

@@ -20,7 +20,7 @@ mod streams;
 
 use embassy_executor::SendSpawner;
 use embassy_net::{ConfigV4, DhcpConfig, Ipv4Address, Ipv4Cidr, Runner, Stack, StackResources, StaticConfigV4};
-use embassy_time::{Duration, Timer};
+use embassy_time::{Duration, Timer, with_timeout};
 use larkwire_board_app::{Board, Engine, Program, Room, SOCKETS, Settings, run, seed};
 use larkwire_embassy::core::config::ConfigError;
 use larkwire_embassy::core::fault::{DropReason, Fatal, FatalReason};
@@ -32,10 +32,8 @@ use static_cell::{ConstStaticCell, StaticCell};
 use crate::host::{Arguments, say};
 use crate::nic::Nic;
 
-/// How often cable and lease are looked at: 50 times, which is the 5 s within which a lease should be there, and later.
-const LOOK: Duration = Duration::from_millis(100);
-const LOOKS: u32 = 50;
-const SELDOM: Duration = Duration::from_secs(2);
+/// A lease comes within milliseconds here.
+const LEASE: Duration = Duration::from_secs(5);
 
 /// Exit codes, beside those of `machine`: 0 stopped as asked, or idle for as long as asked.
 const FATAL: i32 = 10;
@@ -84,6 +82,9 @@ async fn set_up() {
         }
         // Each is spawned once.
         _ => end(BOARD),
+    }
+    if let Some(Ok(hang)) = arguments.hang_s.map(hang) {
+        spawner.spawn(hang);
     }
     let last = match (arguments.idle_hours, arguments.limit_s) {
         (Some(hours), _) => Some((hours * 3600, 0)),
@@ -139,28 +140,22 @@ async fn net(mut runner: Runner<'static, &'static mut Nic>) -> ! {
     runner.run().await
 }
 
-/// Says what becomes of cable and lease. Without a lease it looks now and then: the bot waits for the lease then, the stack
-/// keeps one waker for all who wait for its state, and two tasks would wake each other without end.
+/// Says what becomes of cable and lease.
 #[embassy_executor::task]
 async fn cable(stack: Stack<'static>) -> ! {
-    let (mut is_up, mut looks) = (false, 0);
     loop {
-        let link = stack.is_link_up();
-        if is_up != link {
-            (is_up, looks) = (link, 0);
-            say(format_args!("link {}", if link { "up" } else { "down" }));
+        stack.wait_link_up().await;
+        say(format_args!("link up"));
+        match with_timeout(LEASE, stack.wait_config_up()).await {
+            Ok(()) => {
+                if let Some(config) = stack.config_v4() {
+                    say(format_args!("lease {}", config.address));
+                }
+            }
+            Err(_) => say(format_args!("no lease within 5 s")),
         }
-        if let Some(config) = stack.config_v4() {
-            say(format_args!("lease {}", config.address));
-            stack.wait_config_down().await;
-            looks = 0;
-            continue;
-        }
-        looks += 1;
-        if looks == LOOKS && is_up {
-            say(format_args!("no lease within 5 s"));
-        }
-        Timer::after(if looks < LOOKS { LOOK } else { SELDOM }).await;
+        stack.wait_link_down().await;
+        say(format_args!("link down"));
     }
 }
 
@@ -185,6 +180,16 @@ async fn bot(engine: Engine, stack: Stack<'static>, arguments: Arguments) {
 #[embassy_executor::task]
 async fn echo(program: Program, stop_word: Option<&'static str>) {
     larkwire_board_app::echo(program, stop_word, say).await;
+}
+
+/// A program that hangs after that time, for the watchdog.
+#[embassy_executor::task]
+async fn hang(seconds: u64) {
+    Timer::after_secs(seconds).await;
+    say(format_args!("hanging"));
+    loop {
+        core::hint::spin_loop();
+    }
 }
 
 /// Ends the image after that time.
