@@ -165,7 +165,7 @@ impl<'d> Stream for TlsStream<'_, 'd> {
     fn split(&mut self) -> (TlsReader<'_, 'd>, TlsWriter<'_, 'd>) {
         let (reader, writer) = self.tls.as_mut().map(Verified::split).unzip();
         let report = Report { wire: self.wire, faults: self.faults };
-        (TlsReader { reader, report, is_cut: false }, TlsWriter { writer, report })
+        (TlsReader { reader, report }, TlsWriter { writer, report })
     }
 
     /// Says `close_notify`, then closes TCP.
@@ -208,12 +208,10 @@ impl Report<'_, '_> {
     }
 }
 
-/// The reading half of a [`TlsStream`]. A read that was dropped before its end leaves it unusable.
+/// The reading half of a [`TlsStream`]. A read that was dropped before its end leaves the stream unreadable.
 pub struct TlsReader<'a, 'd> {
     reader: Option<embedded_tls::TlsReader<'a, &'a Wire<'d>, Suite>>,
     report: Report<'a, 'd>,
-    /// A read was begun and did not come to its end.
-    is_cut: bool,
 }
 
 impl fmt::Debug for TlsReader<'_, '_> {
@@ -229,20 +227,22 @@ impl ErrorType for TlsReader<'_, '_> {
 impl Read for TlsReader<'_, '_> {
     /// 0 once the server has said `close_notify`; a stream that ends without it is broken.
     async fn read(&mut self, out: &mut [u8]) -> Result<usize, TlsBroken> {
-        let Some(reader) = self.reader.as_mut().filter(|_| !self.is_cut) else { return Err(TlsBroken::Wire) };
-        self.is_cut = true;
-        let read = reader.read(out).await;
-        self.is_cut = false;
-        match read {
-            Ok(n) => Ok(n),
+        let is_cut = &self.report.wire.is_cut;
+        let Some(reader) = self.reader.as_mut().filter(|_| !is_cut.get()) else { return Err(TlsBroken::Wire) };
+        is_cut.set(true);
+        let n = match reader.read(out).await {
+            Ok(n) => n,
             // The second one is said to whoever reads on.
-            Err(TlsError::ConnectionClosed | TlsError::MissingHandshake) => Ok(0),
-            Err(error) => Err(self.report.broken(error)),
-        }
+            Err(TlsError::ConnectionClosed | TlsError::MissingHandshake) => 0,
+            Err(error) => return Err(self.report.broken(error)),
+        };
+        is_cut.set(false);
+        Ok(n)
     }
 }
 
-/// The writing half of a [`TlsStream`]. A flush hands the bytes to TCP; it does not wait for the server.
+/// The writing half of a [`TlsStream`]. A flush hands the bytes to TCP; it does not wait for the server. A write or flush
+/// that was dropped before its end leaves the stream unwritable.
 pub struct TlsWriter<'a, 'd> {
     writer: Option<embedded_tls::TlsWriter<'a, &'a Wire<'d>, Suite>>,
     report: Report<'a, 'd>,

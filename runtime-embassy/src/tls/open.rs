@@ -42,9 +42,8 @@ impl From<TlsError> for Refusal {
     }
 }
 
-/// Shakes hands, and gives the connection away only when `verifier` has seen a trusted chain **and** a proof of its key:
-/// a handshake that comes to its end says neither. Until then nothing of the application is written. A verifier is used up
-/// by one handshake.
+/// Shakes hands, and gives the connection away only when `verifier` has seen a trusted chain **and** a proof of its key.
+/// Until then nothing of the application is written. A verifier is used up by one handshake.
 pub(super) async fn open_verified<'a, 'd>(
     wire: &'a Wire<'d>,
     rx: &'a mut [u8],

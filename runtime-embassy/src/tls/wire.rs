@@ -21,18 +21,22 @@ pub(super) const OPEN: u8 = 0xFF;
 pub(super) struct Wire<'d> {
     pub(super) socket: RefCell<TcpSocket<'d>>,
     records: Cell<Records>,
+    /// A read was begun and did not come to its end, or came to a bad one: nobody knows where the next record begins.
+    pub(super) is_cut: Cell<bool>,
     /// A write was begun and did not come to its end: the rest of its record is missing on the wire.
     pub(super) is_torn: Cell<bool>,
 }
 
 impl<'d> Wire<'d> {
     pub(super) fn new(socket: TcpSocket<'d>) -> Self {
-        Self { socket: RefCell::new(socket), records: Cell::new(Records::NEW), is_torn: Cell::new(false) }
+        let (is_cut, is_torn) = (Cell::new(false), Cell::new(false));
+        Self { socket: RefCell::new(socket), records: Cell::new(Records::NEW), is_cut, is_torn }
     }
 
     /// Begins with another connection.
     pub(super) fn renew(&mut self) {
         self.records.set(Records::NEW);
+        self.is_cut.set(false);
         self.is_torn.set(false);
     }
 

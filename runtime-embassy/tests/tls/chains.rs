@@ -45,6 +45,7 @@ fn a_name_is_found_wherever_it_stands_in_the_list_and_a_wildcard_stands_for_one_
     for (host, expected) in [
         (HOST, Ok(())),
         ("PLATFORM.test", Ok(())),
+        ("platform.test.", Ok(())),
         ("a.test", Ok(())),
         ("x.wild.test", Ok(())),
         ("10.0.2.2", Ok(())),

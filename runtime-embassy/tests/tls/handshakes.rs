@@ -209,6 +209,54 @@ fn what_answers_no_handshake_or_ends_it_is_no_server() {
     });
 }
 
+#[test]
+fn a_handshake_that_is_given_up_leaves_no_connection() {
+    story(|board, platform| async move {
+        let (mut connect, _) = connector(board, trust(common_root()));
+        let hello = Cell::new(false);
+        let client = async {
+            let waits = async {
+                while !hello.get() {
+                    yield_now().await;
+                }
+            };
+            let given_up = select(connect.connect(&to_host()), waits).await;
+            assert!(matches!(given_up, Either::Second(())));
+        };
+        let server = async {
+            let mut socket = listener(platform);
+            socket.accept(443).await.unwrap();
+            assert!(socket.read(&mut [0; 512]).await.unwrap() > 0);
+            hello.set(true);
+            assert!(socket.read(&mut [0; 512]).await.is_err());
+        };
+        beside(dns(platform), client, server).await;
+    });
+}
+
+#[test]
+fn a_read_that_was_given_up_is_not_taken_up_again() {
+    between(
+        |mut connect, _| async move {
+            let mut stream = connect.connect(&to_host()).await.unwrap();
+            let (mut reader, mut writer) = stream.split();
+            let given_up = select(reader.read(&mut [0; 9]), yield_now()).await;
+            assert!(matches!(given_up, Either::Second(())));
+            assert_eq!(reader.read(&mut [0; 9]).await, Err(TlsBroken::Wire));
+            // The other half is as good as before, and so is the goodbye.
+            writer.write_all(b"go").await.unwrap();
+            assert_eq!(stream.split().0.read(&mut [0; 9]).await, Err(TlsBroken::Wire));
+            stream.close().await;
+            assert_eq!(stream.split().0.read(&mut [0; 9]).await, Err(TlsBroken::Wire));
+            assert_eq!(stream.split().1.write(b"late").await, Err(TlsBroken::Wire));
+        },
+        |mut line| async move {
+            assert_eq!(line.read_to_end().await, (b"go".to_vec(), true));
+            line.close().await;
+        },
+    );
+}
+
 /// Opens a stream to a good server, and goes on with both ends of it.
 fn between<C, S>(
     client: impl FnOnce(Connector, Faults) -> C + Send + 'static,

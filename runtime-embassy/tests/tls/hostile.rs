@@ -24,6 +24,8 @@ const P256_SHA256: u16 = 0x0403;
 
 /// What the server says after its hello.
 enum Says {
+    /// That the client may show a certificate, too.
+    Asks,
     /// Extensions that say nothing.
     Extensions,
     /// These certificates, in DER.
@@ -179,6 +181,10 @@ async fn talk(stack: Stack<'static>, says: Vec<Says>, later: Vec<Says>) -> Heard
     while let Some(record) = read_record(&mut socket).await {
         if !heard.is_finished {
             let (kind, content) = client.open(&record).expect("nothing is said before the client has finished");
+            if (kind, &content[..]) == (HANDSHAKE, &[11, 0, 0, 4, 0, 0, 0, 0]) {
+                // No certificate, to a server that asked for one.
+                continue;
+            }
             assert_eq!((kind, content[0]), (HANDSHAKE, 20));
             heard.is_finished = true;
             if let (Some(transcript), Some(later)) = (&traffic, later.take()) {
@@ -205,6 +211,7 @@ fn say(says: Vec<Says>, keys: &mut Keys, transcript: &mut Vec<u8>, sent: &mut Ve
     };
     for says in says {
         let said = match says {
+            Says::Asks => message(13, &[0, 0, 0]),
             Says::Extensions => message(8, &[0, 0]),
             Says::Certificates(certificates) => {
                 let entries: Vec<_> =
@@ -276,7 +283,9 @@ fn a_server_that_shows_a_certificate_and_proves_its_key_is_spoken_to() {
     // All in one record; each in a record of its own, behind the gesture for middleboxes.
     let gesture = Says::Clear([&header(20, 1)[..], &[1]].concat());
     let broken = honest(&leaf, &key).into_iter().flat_map(|says| [says, Says::Break]);
-    for says in [honest(&leaf, &key), [gesture].into_iter().chain(broken).collect()] {
+    let mut asks = honest(&leaf, &key);
+    asks.insert(1, Says::Asks);
+    for says in [honest(&leaf, &key), [gesture].into_iter().chain(broken).collect(), asks] {
         story(move |board, platform| async move {
             let (mut connect, faults) = connector(board, trust(root));
             let client = async {
@@ -411,7 +420,7 @@ fn records_that_must_not_come_are_refused_in_a_handshake() {
 }
 
 #[test]
-fn records_that_must_not_come_end_an_open_stream_and_never_the_board() {
+fn records_that_must_not_come_end_an_open_stream() {
     let (root, leaf, key) = server();
     let clear = |kind, content: &[u8]| Says::Clear([&header(kind, content.len())[..], content].concat());
     let sealed = |kind, body: &[u8]| Says::Record([&message(kind, body)[..], &[HANDSHAKE]].concat());
@@ -453,4 +462,38 @@ fn records_that_must_not_come_end_an_open_stream_and_never_the_board() {
             beside(dns(platform), client, async { drop(server.await) }).await;
         });
     }
+}
+
+#[test]
+fn handshakes_of_bytes_at_random_are_refused() {
+    let (root, leaf, key) = server();
+    let mut state = 1_u32;
+    let mut next = move |below: usize| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        usize::try_from(state >> 8).unwrap() % below
+    };
+    story(move |board, platform| async move {
+        let (mut connect, faults) = connector(board, trust(root));
+        for round in 0..80 {
+            // A message of a kind that is known, with honest lengths or not, or bytes of any kind.
+            let mut inner: Vec<u8> = (0..next(120)).map(|_| next(256) as u8).collect();
+            if round % 4 != 0 {
+                let kind = [2, 4, 8, 11, 13, 15, 20, 24][next(8)];
+                let parts: Vec<u8> = (0..next(30)).map(|_| [0, 0, 0, 1, 2, 255][next(6)]).collect();
+                inner = message(kind, &parts);
+                inner.push([HANDSHAKE, HANDSHAKE, 21, 20][next(4)]);
+            }
+            let mut says = honest(&leaf, &key);
+            // What stands before the proof is covered by it, and Finished covers everything: nothing is let in.
+            let place = next(4);
+            says.insert(place, if round % 5 == 0 { Says::Clear(inner) } else { Says::Record(inner) });
+            let client = async {
+                let opened = connect.connect(&to_host()).await.map(drop);
+                assert!(opened.is_err(), "{round}");
+                faults.take();
+            };
+            let server = async { assert_eq!(talk(platform, says, Vec::new()).await.application, b"") };
+            beside(dns(platform), client, server).await;
+        }
+    });
 }

@@ -65,13 +65,29 @@ fn good_signatures_are_accepted_and_no_algorithm_takes_those_of_another() {
 }
 
 #[test]
+fn a_modulus_of_an_odd_length_is_as_good() {
+    // With 2049 bits the encoded message of PSS is a byte shorter than the modulus.
+    let read = |name: &str| {
+        std::fs::read(std::format!("{}/tests/tls/data/rsa-2049-{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
+    };
+    let (key, pss, pkcs1) = (read("public.der"), read("pss.sig"), read("pkcs1.sig"));
+    assert_eq!(pss.len(), 257);
+    assert!(is_pss::<Sha384>(&key, b"what was said", &pss));
+    assert!(is_pkcs1::<Sha384>(&key, b"what was said", &pkcs1));
+    assert!(!is_pss::<Sha384>(&key, b"what was not said", &pss));
+    assert!(!is_pkcs1::<Sha384>(&key, b"what was not said", &pkcs1));
+    assert!(!is_pss::<Sha384>(&key, b"what was said", &pkcs1));
+    assert!(!is_pss::<Sha256>(&key, b"what was said", &pss));
+}
+
+#[test]
 fn damaged_signatures_messages_and_keys_are_refused_as_ring_refuses_them() {
     let keys = keys();
     for (key, other) in keys.iter().zip(keys.iter().rev()) {
         let public = key.public_key().as_ref();
         // The long keys take their time in a debug build.
-        let step = if public.len() < 300 { 97 } else { 307 };
-        for (encoding, theirs, ours) in ALGORITHMS {
+        let (step, algorithms) = if public.len() < 300 { (97, &ALGORITHMS[..]) } else { (307, &ALGORITHMS[2..4]) };
+        for &(encoding, theirs, ours) in algorithms {
             let message = b"what was said";
             let good = sign(key, encoding, message);
             let agree = |public: &[u8], message: &[u8], signature: &[u8], expected: Option<bool>| {
