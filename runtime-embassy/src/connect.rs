@@ -5,8 +5,14 @@ use core::fmt;
 use embassy_net::dns::DnsQueryType;
 use embassy_net::tcp::{ConnectError, Error, State, TcpReader, TcpSocket};
 use embassy_net::{IpAddress, Stack};
+use embassy_time::{Duration, Timer, with_timeout};
 use embedded_io_async::{ErrorType, Read, Write};
 use larkwire_core::{Closed, Short, Target};
+
+/// How often a stack without an address is looked at.
+const LOOK: Duration = Duration::from_millis(100);
+/// A resolver may take so long, which is less than the bot waits for a connection: so the fault has its name.
+const RESOLVER: Duration = Duration::from_secs(10);
 
 /// Where a stream leads.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -113,8 +119,13 @@ pub(crate) async fn dial<'a, 'd>(
     socket: &'a mut TcpSocket<'d>,
     to: &Destination,
 ) -> Result<TcpStream<'a, 'd>, Closed> {
-    stack.wait_config_up().await;
-    let addresses = stack.dns_query(to.host.as_str(), DnsQueryType::A).await.map_err(|_| Closed::Dns)?;
+    // Not `wait_config_up`: the stack keeps one waker for all who wait for its state, and a task of the program that waits
+    // for link or lease and this one would wake each other without end.
+    while !stack.is_config_up() {
+        Timer::after(LOOK).await;
+    }
+    let found = with_timeout(RESOLVER, stack.dns_query(to.host.as_str(), DnsQueryType::A)).await;
+    let addresses = found.ok().and_then(Result::ok).ok_or(Closed::Dns)?;
     let mut why = Closed::Dns;
     // Made before the dial, so that a dial that is given up leaves no half-open socket.
     let stream = TcpStream { socket };

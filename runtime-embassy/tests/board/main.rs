@@ -4,11 +4,11 @@
 //!  story ── Firmware ── QEMU ── image            support/firmware.rs: arguments, lines, exit code
 //!    │         └─ QMP: the cable                 support/cable.rs
 //!    ├── Platform ◄───── 10.0.2.2 (user network) support/mod.rs: what it is told, what it saw
-//!    └── Wire, Names: what lies between          support/wire.rs, support/names.rs
+//!    └── Wire, Door, Names: what lies between    support/wire.rs, door.rs (TLS), names.rs
 //! ```
 //!
-//! They need images and QEMU, which `.ci/board` brings: `LARKWIRE_BOARD_IMAGE_TCP` is the path of the plain TCP image.
-//! Nothing waits for a time: ports are bound by this process, everything else is a line of the image or a record of the
+//! They need images and QEMU, which `.ci/board` brings: `LARKWIRE_BOARD_IMAGE_TCP` is the path of the plain TCP image,
+//! `LARKWIRE_BOARD_IMAGE_TLS` that of the other one. Nothing waits for a time: ports are bound by this process, everything else is a line of the image or a record of the
 //! platform.
 #![allow(
     clippy::unwrap_used,
@@ -26,4 +26,5 @@ mod rest;
 mod start;
 mod support;
 mod talk;
+mod tls;
 mod trouble;

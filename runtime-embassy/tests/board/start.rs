@@ -1,4 +1,4 @@
-//! What a board may lack when it starts: randomness, the time, the right secret.
+//! What a board may lack when it starts: randomness, the time, the right secret, an end of its loops.
 
 use larkwire_conformance::platform::{Kind, Record};
 
@@ -57,4 +57,17 @@ async fn a_wrong_secret_ends_the_bot_with_a_code_of_its_own() {
     let end = Firmware::at(port_of(&platform)).arg("secret", "not-this-one").start().end().await;
     assert_eq!(end.code, 10, "{:#?}", end.lines);
     assert!(end.lines.iter().any(|line| line.contains("does not accept the app's credentials")), "{:#?}", end.lines);
+}
+
+/// Every other story ends without a bite: here is what one looks like.
+#[tokio::test]
+#[ignore = "needs the firmware image and QEMU: .ci/board"]
+async fn a_program_that_hangs_is_bitten_by_the_watchdog() {
+    let _story = Story::begins("the watchdog");
+    let platform = platform().await;
+    let mut firmware = Firmware::at(port_of(&platform)).arg("hang_s", 1).start();
+    firmware.hear("hanging").await;
+    let end = firmware.last_words().await;
+    assert_eq!(end.code, 103, "{:#?}", end.lines);
+    assert!(end.lines.iter().any(|line| line.contains("the watchdog bit")), "{:#?}", end.lines);
 }

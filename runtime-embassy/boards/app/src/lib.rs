@@ -24,6 +24,8 @@ use larkwire_embassy::{Connect, End, Stats, WallClock};
 
 pub use beat::seed;
 pub use echo::echo;
+#[cfg(feature = "tls")]
+pub use room::TlsRoom;
 pub use room::{Engine, Memory, Program, Room, SOCKETS, STREAM_IN, STREAM_OUT, TcpRoom};
 
 /// Takes one line for people and tests.
@@ -89,12 +91,21 @@ pub fn set_up(room: &'static Room, settings: &Settings<'_>, seed: Seed) -> Resul
     room.set_up(settings.config(), seed)
 }
 
-/// Runs the bot to its end, in a task of its own; what it counted.
-pub async fn run<C: Connect, W: WallClock>(engine: Engine, board: Board<W>, socket: C, http: C) -> (End, Stats) {
+/// Runs the bot to its end, in a task of its own; what it counted. The streams are the long connection's and those of
+/// HTTP; `remark` may say more behind each notice.
+pub async fn run<C: Connect, W: WallClock>(
+    engine: Engine,
+    board: Board<W>,
+    [socket, http]: [C; 2],
+    mut remark: impl FnMut(),
+) -> (End, Stats) {
     let Engine { client, runner, inbox } = engine;
     let Board { clock, pet, say } = board;
     // In its place before it is polled: a future that is moved passes over the stack.
-    let bot = pin!(runner.run(socket, [http], inbox, |notice| words::notice(say, &notice)));
+    let bot = pin!(runner.run(socket, [http], inbox, |notice| {
+        words::notice(say, &notice);
+        remark();
+    }));
     match select(bot, beat::beat(client, clock, pet)).await {
         Either::First(end) => (end, client.stats()),
         Either::Second(never) => match never {},

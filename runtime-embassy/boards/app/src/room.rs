@@ -3,6 +3,8 @@
 use core::fmt;
 
 use embassy_net::Stack;
+#[cfg(feature = "tls")]
+use larkwire_embassy::TlsBuffers;
 use larkwire_embassy::core::config::ConfigError;
 use larkwire_embassy::core::{Bot, Config, Seed, Storage, Tables};
 use larkwire_embassy::{Buffers, Channel, ChannelInbox, Client, Events, Resources, Runner, TcpConnect};
@@ -137,6 +139,40 @@ impl TcpRoom {
 }
 
 impl Default for TcpRoom {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The buffers of TLS: those of TCP, and a record each way.
+#[cfg(feature = "tls")]
+#[derive(Debug)]
+pub struct TlsRoom {
+    tcp: TcpRoom,
+    rx: [[u8; TlsBuffers::RECORD_RX]; 2],
+    tx: [[u8; TlsBuffers::RECORD_TX]; 2],
+}
+
+#[cfg(feature = "tls")]
+impl TlsRoom {
+    /// Empty buffers, for a static.
+    pub const fn new() -> Self {
+        Self { tcp: TcpRoom::new(), rx: [[0; TlsBuffers::RECORD_RX]; 2], tx: [[0; TlsBuffers::RECORD_TX]; 2] }
+    }
+
+    /// The long connection's, and those of HTTP.
+    pub fn buffers(&mut self) -> [TlsBuffers<'_>; 2] {
+        let Self { tcp: TcpRoom { rx: [tcp_rx0, tcp_rx1], tx: [tcp_tx0, tcp_tx1] }, rx: [rx0, rx1], tx: [tx0, tx1] } =
+            self;
+        [
+            TlsBuffers { tcp_rx: tcp_rx0, tcp_tx: tcp_tx0, record_rx: rx0, record_tx: tx0 },
+            TlsBuffers { tcp_rx: tcp_rx1, tcp_tx: tcp_tx1, record_rx: rx1, record_tx: tx1 },
+        ]
+    }
+}
+
+#[cfg(feature = "tls")]
+impl Default for TlsRoom {
     fn default() -> Self {
         Self::new()
     }

@@ -29,10 +29,15 @@ pub(crate) struct Arguments {
     pub(crate) stop_word: Option<&'static str>,
     /// `dns`: the resolver, instead of what the lease says.
     pub(crate) dns: Option<&'static str>,
+    /// `ca`: the file with the root certificate that the TLS image trusts, in DER.
+    #[cfg(feature = "tls")]
+    pub(crate) ca: Option<&'static str>,
     /// `clock`: what the clock does.
     pub(crate) clock: HostClock,
     /// `entropy_fails`: how often there is no randomness before there is some.
     pub(crate) entropy: HostEntropy,
+    /// `hang_s`: a task hangs after so many seconds.
+    pub(crate) hang_s: Option<u64>,
     /// `idle_hours`: the image ends after that time. Time is virtual then: the nudge is off.
     pub(crate) idle_hours: Option<u64>,
     /// `limit_s`: the image ends itself after so many seconds, whatever became of the test that started it.
@@ -52,8 +57,11 @@ impl Arguments {
             allowed_user: "*",
             stop_word: None,
             dns: None,
+            #[cfg(feature = "tls")]
+            ca: None,
             clock: HostClock::Right,
             entropy: HostEntropy::ready(),
+            hang_s: None,
             idle_hours: None,
             limit_s: None,
             stale_ms: 0,
@@ -63,9 +71,12 @@ impl Arguments {
             match key {
                 "allow" => read.allowed_user = value,
                 "app" => read.app_id = value,
+                #[cfg(feature = "tls")]
+                "ca" => read.ca = Some(value),
                 "clock" => read.clock = HostClock::named(value),
                 "dns" => read.dns = Some(value),
                 "entropy_fails" => read.entropy.fails = value.parse().unwrap_or_default(),
+                "hang_s" => read.hang_s = value.parse().ok(),
                 "idle_hours" => read.idle_hours = value.parse().ok(),
                 "limit_s" => read.limit_s = value.parse().ok(),
                 "secret" => read.app_secret = value,

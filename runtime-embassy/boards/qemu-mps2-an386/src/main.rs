@@ -4,7 +4,8 @@
 //!  machine   registers, vectors, watchdog, stack colour (the only unsafe code)
 //!    clock   embassy-time on two timers          nic   LAN9118, Ethernet
 //!    host    arguments, log, time of day and randomness, by semihosting
-//!  main      tasks: net (the stack), cable (link and lease), bot (the application)
+//!    streams TCP, or with feature `tls` TLS
+//!  main      tasks: net (the stack), cable (link and lease), bot and echo (the application)
 //! ```
 #![no_std]
 #![no_main]
@@ -13,11 +14,14 @@ mod clock;
 mod host;
 mod machine;
 mod nic;
+#[cfg_attr(feature = "tls", path = "tls.rs")]
+#[cfg_attr(not(feature = "tls"), path = "tcp.rs")]
+mod streams;
 
 use embassy_executor::SendSpawner;
 use embassy_net::{ConfigV4, DhcpConfig, Ipv4Address, Ipv4Cidr, Runner, Stack, StackResources, StaticConfigV4};
-use embassy_time::{Duration, Timer};
-use larkwire_board_app::{Board, Engine, Program, Room, SOCKETS, Settings, TcpRoom, run, seed};
+use embassy_time::{Duration, Timer, with_timeout};
+use larkwire_board_app::{Board, Engine, Program, Room, SOCKETS, Settings, run, seed};
 use larkwire_embassy::core::config::ConfigError;
 use larkwire_embassy::core::fault::{DropReason, Fatal, FatalReason};
 use larkwire_embassy::core::{AckReactions, Seed};
@@ -25,13 +29,11 @@ use larkwire_embassy::{End, Entropy as _, Stats};
 use semihosting::process;
 use static_cell::{ConstStaticCell, StaticCell};
 
-use crate::host::{Arguments, HostClock, say};
+use crate::host::{Arguments, say};
 use crate::nic::Nic;
 
-/// How often cable and lease are looked at: 50 times, which is the 5 s within which a lease should be there, and later.
-const LOOK: Duration = Duration::from_millis(100);
-const LOOKS: u32 = 50;
-const SELDOM: Duration = Duration::from_secs(2);
+/// A lease comes within milliseconds here.
+const LEASE: Duration = Duration::from_secs(5);
 
 /// Exit codes, beside those of `machine`: 0 stopped as asked, or idle for as long as asked.
 const FATAL: i32 = 10;
@@ -81,6 +83,9 @@ async fn set_up() {
         // Each is spawned once.
         _ => end(BOARD),
     }
+    if let Some(Ok(hang)) = arguments.hang_s.map(hang) {
+        spawner.spawn(hang);
+    }
     let last = match (arguments.idle_hours, arguments.limit_s) {
         (Some(hours), _) => Some((hours * 3600, 0)),
         (None, Some(seconds)) => Some((seconds, LATE)),
@@ -98,7 +103,7 @@ async fn set_up() {
         }
     };
     say(format_args!("start"));
-    match (bot(engine, stack, arguments.clock), echo(program, arguments.stop_word)) {
+    match (bot(engine, stack, arguments), echo(program, arguments.stop_word)) {
         (Ok(bot), Ok(echo)) => {
             spawner.spawn(bot);
             spawner.spawn(echo);
@@ -114,7 +119,7 @@ fn set_up_bot(arguments: &Arguments, seed: Seed) -> Result<(Engine, Program), Co
         app_secret: arguments.app_secret,
         base_url: arguments.base_url,
         allowed_users: &[arguments.allowed_user],
-        plaintext: true,
+        plaintext: !cfg!(feature = "tls"),
         ack_reactions: AckReactions::Auto,
         stale_after_ms: arguments.stale_ms,
     };
@@ -135,37 +140,33 @@ async fn net(mut runner: Runner<'static, &'static mut Nic>) -> ! {
     runner.run().await
 }
 
-/// Says what becomes of cable and lease. Without a lease it looks now and then: the bot waits for the lease then, the stack
-/// keeps one waker for all who wait for its state, and two tasks would wake each other without end.
+/// Says what becomes of cable and lease.
 #[embassy_executor::task]
 async fn cable(stack: Stack<'static>) -> ! {
-    let (mut is_up, mut looks) = (false, 0);
     loop {
-        let link = stack.is_link_up();
-        if is_up != link {
-            (is_up, looks) = (link, 0);
-            say(format_args!("link {}", if link { "up" } else { "down" }));
+        stack.wait_link_up().await;
+        say(format_args!("link up"));
+        match with_timeout(LEASE, stack.wait_config_up()).await {
+            Ok(()) => {
+                if let Some(config) = stack.config_v4() {
+                    say(format_args!("lease {}", config.address));
+                }
+            }
+            Err(_) => say(format_args!("no lease within 5 s")),
         }
-        if let Some(config) = stack.config_v4() {
-            say(format_args!("lease {}", config.address));
-            stack.wait_config_down().await;
-            looks = 0;
-            continue;
-        }
-        looks += 1;
-        if looks == LOOKS && is_up {
-            say(format_args!("no lease within 5 s"));
-        }
-        Timer::after(if looks < LOOKS { LOOK } else { SELDOM }).await;
+        stack.wait_link_down().await;
+        say(format_args!("link down"));
     }
 }
 
 #[embassy_executor::task]
-async fn bot(engine: Engine, stack: Stack<'static>, clock: HostClock) {
-    static TCP: ConstStaticCell<TcpRoom> = ConstStaticCell::new(TcpRoom::new());
-    let [socket, http] = TCP.take().connectors(stack);
-    let board = Board { clock, pet: machine::pet, say };
-    let (how, stats) = run(engine, board, socket, http).await;
+async fn bot(engine: Engine, stack: Stack<'static>, arguments: Arguments) {
+    let Some((streams, remark)) = streams::streams(stack, &arguments) else {
+        say(format_args!("fault: no root certificate"));
+        end(BOARD);
+    };
+    let board = Board { clock: arguments.clock, pet: machine::pet, say };
+    let (how, stats) = run(engine, board, streams, remark).await;
     report(&stats);
     match how {
         End::Stopped => end(0),
@@ -179,6 +180,16 @@ async fn bot(engine: Engine, stack: Stack<'static>, clock: HostClock) {
 #[embassy_executor::task]
 async fn echo(program: Program, stop_word: Option<&'static str>) {
     larkwire_board_app::echo(program, stop_word, say).await;
+}
+
+/// A program that hangs after that time, for the watchdog.
+#[embassy_executor::task]
+async fn hang(seconds: u64) {
+    Timer::after_secs(seconds).await;
+    say(format_args!("hanging"));
+    loop {
+        core::hint::spin_loop();
+    }
 }
 
 /// Ends the image after that time.

@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::cable::Cable;
+use super::door::Door;
 use super::{APP, LONG, SECRET, STOP};
 
 /// How an image ended.
@@ -35,6 +36,8 @@ pub(crate) struct Setup {
     image: &'static str,
     arguments: BTreeMap<&'static str, String>,
     machine: Vec<String>,
+    /// The root that the image trusts.
+    ca: Option<Vec<u8>>,
 }
 
 impl Setup {
@@ -59,8 +62,15 @@ impl Setup {
         std::fs::create_dir(&directory.0).unwrap();
         let qmp = directory.0.join("qmp");
 
+        let mut arguments = self.arguments;
+        if let Some(ca) = &self.ca {
+            let path = directory.0.join("ca.der");
+            std::fs::write(&path, ca).unwrap();
+            arguments.insert("ca", path.display().to_string());
+        }
+
         let mut semihosting = "enable=on,target=native,arg=board".to_owned();
-        for (key, value) in &self.arguments {
+        for (key, value) in &arguments {
             semihosting += &format!(",arg={key}={value}");
         }
         let mut command = Command::new(env::var_os("QEMU_SYSTEM_ARM").unwrap_or_else(|| "qemu-system-arm".into()));
@@ -92,9 +102,15 @@ impl Firmware {
     /// An image whose platform is at this port of the host.
     pub(crate) fn at(port: u16) -> Setup {
         let machine = ["-nic", "user,id=net0,model=lan9118,ipv6=off"].map(str::to_owned).to_vec();
-        let setup = Setup { image: "tcp", arguments: BTreeMap::new(), machine };
+        let setup = Setup { image: "tcp", arguments: BTreeMap::new(), machine, ca: None };
         let setup = setup.arg("app", APP).arg("secret", SECRET).arg("stop", STOP).arg("limit_s", 240);
         setup.arg("url", format_args!("http://10.0.2.2:{port}"))
+    }
+
+    /// An image that reaches its platform by TLS.
+    pub(crate) fn at_door(door: &Door) -> Setup {
+        let setup = Self::at(door.port).arg("url", format_args!("https://10.0.2.2:{}", door.port));
+        Setup { image: "tls", ca: Some(door.ca.clone()), ..setup }
     }
 
     /// Waits for a line with `word` behind the one that was heard last.
@@ -135,15 +151,21 @@ impl Firmware {
         fields[11..=12].iter().map(|ticks| ticks.parse::<f64>().unwrap() / 100.0).sum()
     }
 
-    /// Waits until it ends by itself.
-    pub(crate) async fn end(mut self) -> End {
+    /// Waits until it ends by itself, and without a fault.
+    pub(crate) async fn end(self) -> End {
+        let image = self.image;
+        let end = self.last_words().await;
+        assert!(!end.lines.iter().any(|line| line.contains("fault:")), "{:#?}", end.lines);
+        println!("stack {image} {}", end.stat("stack_peak"));
+        end
+    }
+
+    /// Waits until it ends, however it does.
+    pub(crate) async fn last_words(mut self) -> End {
         let status = timeout(LONG * 2, self.child.wait()).await;
         let status = status.unwrap_or_else(|_| panic!("the image does not end: {:#?}", self.lines.all())).unwrap();
         while !self.lines.after(usize::MAX).await.1 {}
-        let end = End { code: status.code().unwrap(), lines: self.lines.all() };
-        assert!(!end.lines.iter().any(|line| line.contains("fault:")), "{:#?}", end.lines);
-        println!("stack {} {}", self.image, end.stat("stack_peak"));
-        end
+        End { code: status.code().unwrap(), lines: self.lines.all() }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What every story starts with: the app, a platform that is told to be quick, and the image on it.
 
 mod cable;
+mod door;
 mod firmware;
 mod names;
 mod wire;
@@ -9,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use larkwire_conformance::platform::{AppSpec, ClientConfig, Kind, Platform, PlatformConfig, Push, Record};
 
+pub(crate) use door::Door;
 pub(crate) use firmware::{End, Firmware};
 pub(crate) use names::Names;
 pub(crate) use wire::{Flow, Wire};
