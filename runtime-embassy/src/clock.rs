@@ -1,6 +1,6 @@
 //! The time of day and entropy: what a board may lack, and what says so honestly.
 
-use core::cell::Cell;
+use core::cell::{Cell, RefCell};
 use core::fmt;
 
 use embassy_time::Instant;
@@ -9,7 +9,7 @@ use larkwire_core::UnixMillis;
 /// Where the time of day comes from: a clock chip, NTP, or nowhere.
 pub trait WallClock {
     /// Milliseconds since 1970-01-01 UTC; `None` as long as nobody knows. A connector with TLS refuses to open anything
-    /// then: a certificate cannot be judged without the day.
+    /// then: a certificate cannot be judged without the day (the keys of pinned servers can).
     fn unix(&self) -> Option<UnixMillis>;
 }
 
@@ -70,6 +70,13 @@ pub trait Entropy {
 impl<E: Entropy + ?Sized> Entropy for &mut E {
     fn fill(&mut self, out: &mut [u8]) -> Result<(), EntropyFailed> {
         (**self).fill(out)
+    }
+}
+
+/// One source for several connectors.
+impl<E: Entropy + ?Sized> Entropy for &RefCell<E> {
+    fn fill(&mut self, out: &mut [u8]) -> Result<(), EntropyFailed> {
+        self.try_borrow_mut().map_err(|_| EntropyFailed)?.fill(out)
     }
 }
 

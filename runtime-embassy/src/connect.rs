@@ -75,10 +75,7 @@ impl<'d> TcpConnect<'d> {
     /// With buffers for received bytes and bytes to send, 512 bytes or more each. It takes one socket of the stack's
     /// resources; DNS takes another one for all connectors.
     pub fn new(stack: Stack<'d>, rx: &'d mut [u8], tx: &'d mut [u8]) -> Self {
-        let mut socket = TcpSocket::new(stack, rx, tx);
-        // Without it an ack waits for the one before: 40 ms stalls (Nagle meets delayed ack).
-        socket.set_nagle_enabled(false);
-        Self { stack, socket }
+        Self { stack, socket: socket(stack, rx, tx) }
     }
 }
 
@@ -98,23 +95,47 @@ impl<'d> Connect for TcpConnect<'d> {
         if to.tls {
             return Err(Closed::Tls);
         }
-        self.stack.wait_config_up().await;
-        let addresses = self.stack.dns_query(to.host.as_str(), DnsQueryType::A).await.map_err(|_| Closed::Dns)?;
-        let mut why = Closed::Dns;
-        // Made before the dial, so that a dial that is given up leaves no half-open socket.
-        let stream = TcpStream { socket: &mut self.socket };
-        for address in addresses {
-            if !has_route(self.stack, address) {
-                why = Closed::Unreachable;
-                continue;
-            }
-            stream.socket.abort();
-            match stream.socket.connect((address, to.port)).await {
-                Ok(()) => return Ok(stream),
-                Err(error) => why = closed_by(error),
-            }
+        dial(self.stack, &mut self.socket, to).await
+    }
+}
+
+/// A socket as every stream wants it.
+pub(crate) fn socket<'d>(stack: Stack<'d>, rx: &'d mut [u8], tx: &'d mut [u8]) -> TcpSocket<'d> {
+    let mut socket = TcpSocket::new(stack, rx, tx);
+    // Without it an ack waits for the one before: 40 ms stalls (Nagle meets delayed ack).
+    socket.set_nagle_enabled(false);
+    socket
+}
+
+/// Waits for an address of one's own, looks the host up and tries its addresses one after the other.
+pub(crate) async fn dial<'a, 'd>(
+    stack: Stack<'d>,
+    socket: &'a mut TcpSocket<'d>,
+    to: &Destination,
+) -> Result<TcpStream<'a, 'd>, Closed> {
+    stack.wait_config_up().await;
+    let addresses = stack.dns_query(to.host.as_str(), DnsQueryType::A).await.map_err(|_| Closed::Dns)?;
+    let mut why = Closed::Dns;
+    // Made before the dial, so that a dial that is given up leaves no half-open socket.
+    let stream = TcpStream { socket };
+    for address in addresses {
+        if !has_route(stack, address) {
+            why = Closed::Unreachable;
+            continue;
         }
-        Err(why)
+        stream.socket.abort();
+        match stream.socket.connect((address, to.port)).await {
+            Ok(()) => return Ok(stream),
+            Err(error) => why = closed_by(error),
+        }
+    }
+    Err(why)
+}
+
+/// Leaves no peer waiting for a stream that nobody holds any more.
+pub(crate) fn hang_up(socket: &mut TcpSocket<'_>) {
+    if !matches!(socket.state(), State::Closed | State::FinWait2 | State::TimeWait) {
+        socket.abort();
     }
 }
 
@@ -170,9 +191,7 @@ impl<'d> Stream for TcpStream<'_, 'd> {
 
 impl Drop for TcpStream<'_, '_> {
     fn drop(&mut self) {
-        if !matches!(self.socket.state(), State::Closed | State::FinWait2 | State::TimeWait) {
-            self.socket.abort();
-        }
+        hang_up(self.socket);
     }
 }
 

@@ -18,6 +18,8 @@ mod monitor;
 mod pieces;
 #[cfg(feature = "sntp")]
 mod sntp;
+#[cfg(feature = "tls")]
+pub mod tls;
 
 pub use calls::{CallAnswer, CallData, CallResult};
 pub use client::{Client, LanesError, Resources, Runner};
@@ -30,3 +32,5 @@ pub use larkwire_core::fault::CallError;
 pub use larkwire_core::{Buffers, End, Notice, State, Stats};
 #[cfg(feature = "sntp")]
 pub use sntp::{Sntp, SntpFault, SntpPace};
+#[cfg(feature = "tls")]
+pub use tls::{TlsBroken, TlsBuffers, TlsConnect, TlsFault, TlsReader, TlsStream, TlsWriter, Trust};

@@ -8,7 +8,7 @@ use embassy_futures::join::join;
 use embassy_net::Stack;
 use embassy_net::tcp::TcpSocket;
 use embassy_net::udp::{PacketMetadata, UdpSocket};
-use embedded_io_async::Write as _;
+use embedded_io_async::{Read, Write};
 use prost::Message as _;
 use serde_json::{Value, json};
 use sha1::{Digest as _, Sha1};
@@ -20,6 +20,8 @@ const SERVICE: i32 = 33_554_678;
 /// What the platform saw at its HTTP door.
 #[derive(Default)]
 pub(crate) struct Seen {
+    /// Whether the long connection is to be opened with TLS.
+    pub(crate) tls: bool,
     pub(crate) discoveries: usize,
     pub(crate) tokens: usize,
     /// Path and text of each message the bot sent.
@@ -34,7 +36,7 @@ pub(crate) async fn doors(stack: Stack<'static>, seen: &RefCell<Seen>) {
 }
 
 /// Knows `platform.test` and nothing else.
-async fn dns(stack: Stack<'static>) {
+pub(crate) async fn dns(stack: Stack<'static>) {
     let (rx_meta, tx_meta) = (leak([PacketMetadata::EMPTY; 4]), leak([PacketMetadata::EMPTY; 4]));
     let mut socket = UdpSocket::new(stack, rx_meta, leak([0; 1024]), tx_meta, leak([0; 1024]));
     socket.bind(53).unwrap();
@@ -52,7 +54,7 @@ async fn dns(stack: Stack<'static>) {
     }
 }
 
-fn listener(stack: Stack<'static>) -> TcpSocket<'static> {
+pub(crate) fn listener(stack: Stack<'static>) -> TcpSocket<'static> {
     let mut socket = TcpSocket::new(stack, leak([0; 4096]), leak([0; 4096]));
     socket.set_nagle_enabled(false);
     socket
@@ -62,20 +64,23 @@ async fn http(stack: Stack<'static>, seen: &RefCell<Seen>) {
     let mut socket = listener(stack);
     loop {
         socket.accept(8000).await.unwrap();
-        let mut input = Vec::new();
-        while let Some(head) = read_head(&mut socket, &mut input).await {
-            let body = read_exact(&mut socket, &mut input, content_length(&head)).await;
-            let body = serde_json::from_slice(&body).unwrap_or_default();
-            let answer = answer(&head, &body, &mut seen.borrow_mut()).to_string();
-            let head = format!(
-                "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
-                answer.len()
-            );
-            socket.write_all((head + &answer).as_bytes()).await.unwrap();
-        }
+        serve(&mut socket, seen).await;
         socket.close();
         socket.flush().await.unwrap();
         socket.abort();
+    }
+}
+
+/// Answers calls until the bot hangs up.
+pub(crate) async fn serve(socket: &mut (impl Read + Write), seen: &RefCell<Seen>) {
+    let mut input = Vec::new();
+    while let Some(head) = read_head(socket, &mut input).await {
+        let body = read_exact(socket, &mut input, content_length(&head)).await;
+        let body = serde_json::from_slice(&body).unwrap_or_default();
+        let answer = answer(&head, &body, &mut seen.borrow_mut()).to_string();
+        let head =
+            format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n", answer.len());
+        socket.write_all((head + &answer).as_bytes()).await.unwrap();
     }
 }
 
@@ -87,7 +92,8 @@ fn answer(head: &str, body: &Value, seen: &mut Seen) -> Value {
             seen.discoveries += 1;
             let query = format!("device_id=1&access_key=k&service_id={SERVICE}&ticket=t{}", seen.discoveries);
             let pace = json!({"ReconnectCount": -1, "ReconnectInterval": 1, "ReconnectNonce": 1, "PingInterval": 120});
-            let url = format!("ws://platform.test:8001/ws/v2?{query}");
+            let scheme = if seen.tls { "wss" } else { "ws" };
+            let url = format!("{scheme}://platform.test:8001/ws/v2?{query}");
             json!({"code": 0, "msg": "ok", "data": {"URL": url, "ClientConfig": pace}})
         }
         "POST /open-apis/auth/v3/tenant_access_token/internal" => {
@@ -119,7 +125,7 @@ fn answer(head: &str, body: &Value, seen: &mut Seen) -> Value {
     }
 }
 
-async fn read_some(socket: &mut TcpSocket<'_>, input: &mut Vec<u8>) -> bool {
+async fn read_some(socket: &mut impl Read, input: &mut Vec<u8>) -> bool {
     let mut chunk = [0; 1024];
     match socket.read(&mut chunk).await {
         Ok(0) | Err(_) => false,
@@ -130,7 +136,7 @@ async fn read_some(socket: &mut TcpSocket<'_>, input: &mut Vec<u8>) -> bool {
     }
 }
 
-async fn read_head(socket: &mut TcpSocket<'_>, input: &mut Vec<u8>) -> Option<String> {
+async fn read_head(socket: &mut impl Read, input: &mut Vec<u8>) -> Option<String> {
     loop {
         if let Some(end) = input.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
             return Some(String::from_utf8(input.drain(..end + 4).collect()).unwrap());
@@ -141,7 +147,7 @@ async fn read_head(socket: &mut TcpSocket<'_>, input: &mut Vec<u8>) -> Option<St
     }
 }
 
-async fn read_exact(socket: &mut TcpSocket<'_>, input: &mut Vec<u8>, len: usize) -> Vec<u8> {
+async fn read_exact(socket: &mut impl Read, input: &mut Vec<u8>, len: usize) -> Vec<u8> {
     while input.len() < len {
         assert!(read_some(socket, input).await, "the bot hung up");
     }
@@ -158,16 +164,47 @@ fn content_length(head: &str) -> usize {
 }
 
 /// The platform's end of a long connection.
-pub(crate) struct Ws {
-    socket: TcpSocket<'static>,
+pub(crate) struct Ws<S = TcpSocket<'static>> {
+    socket: S,
     input: Vec<u8>,
 }
 
 impl Ws {
     /// Takes a connection, its upgrade and its first ping.
     pub(crate) async fn accept(stack: Stack<'static>) -> Self {
-        let mut ws = Self { socket: listener(stack), input: Vec::new() };
-        ws.socket.accept(8001).await.unwrap();
+        let mut socket = listener(stack);
+        socket.accept(8001).await.unwrap();
+        Self::over(socket).await
+    }
+
+    /// Takes the bot's goodbye, answers it, and waits for the end of the stream.
+    pub(crate) async fn goodbye(self) {
+        let mut socket = self.farewell().await;
+        socket.close();
+        while read_some(&mut socket, &mut Vec::new()).await {}
+        socket.flush().await.unwrap();
+    }
+
+    /// Waits until the board is gone, which has said nothing meanwhile.
+    #[cfg(feature = "journal")]
+    pub(crate) async fn hang_up_seen(mut self) {
+        while read_some(&mut self.socket, &mut self.input).await {}
+        assert!(self.input.is_empty(), "the board has said something after all");
+        self.socket.abort();
+        self.socket.flush().await.unwrap();
+    }
+
+    /// Breaks the connection.
+    pub(crate) async fn cut(mut self) {
+        self.socket.abort();
+        self.socket.flush().await.unwrap();
+    }
+}
+
+impl<S: Read + Write> Ws<S> {
+    /// Takes the upgrade and the first ping of a connection.
+    pub(crate) async fn over(socket: S) -> Self {
+        let mut ws = Self { socket, input: Vec::new() };
         let head = read_head(&mut ws.socket, &mut ws.input).await.unwrap();
         assert!(head.starts_with("GET /ws/v2?device_id=1&access_key=k&"), "{head}");
         let key = header(&head, "sec-websocket-key").unwrap();
@@ -256,29 +293,12 @@ impl Ws {
         answer.map_or(Value::Null, |answer| serde_json::from_slice(&answer).unwrap())
     }
 
-    /// Takes the bot's goodbye, answers it, and waits for the end of the stream.
-    pub(crate) async fn goodbye(mut self) {
+    /// Takes the bot's goodbye and answers it; what the connection went over.
+    pub(crate) async fn farewell(mut self) -> S {
         let (opcode, payload) = self.recv().await;
         assert_eq!((opcode, &payload[..2]), (8, &1000_u16.to_be_bytes()[..]));
         self.send(8, &payload[..2]).await;
-        self.socket.close();
-        while read_some(&mut self.socket, &mut self.input).await {}
-        self.socket.flush().await.unwrap();
-    }
-
-    /// Waits until the board is gone; whether it has said anything meanwhile.
-    #[cfg(feature = "journal")]
-    pub(crate) async fn hang_up_seen(mut self) {
-        while read_some(&mut self.socket, &mut self.input).await {}
-        assert!(self.input.is_empty(), "the board has said something after all");
-        self.socket.abort();
-        self.socket.flush().await.unwrap();
-    }
-
-    /// Breaks the connection.
-    pub(crate) async fn cut(mut self) {
-        self.socket.abort();
-        self.socket.flush().await.unwrap();
+        self.socket
     }
 }
 
