@@ -12,7 +12,7 @@ use larkwire_core::{Bot, Call, Closed, Config, Seed};
 use larkwire_embassy::journal::{FlashJournal, JournalChannel, JournalEvents, JournalFault, Restored};
 use larkwire_embassy::{Buffers, Client, Connect, Destination, End, Event, Resources, Stats, TcpConnect, TcpStream};
 
-use crate::support::flash::{Flash, Tear};
+use crate::flash::{Flash, Tear};
 use crate::support::*;
 
 type Book = FlashJournal<Flash, 2, 1184>;

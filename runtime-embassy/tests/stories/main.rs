@@ -12,6 +12,8 @@ mod calls;
 mod echo;
 mod events;
 #[cfg(feature = "journal")]
+mod flash;
+#[cfg(feature = "journal")]
 mod journal;
 #[cfg(feature = "journal")]
 mod power;

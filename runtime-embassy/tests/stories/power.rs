@@ -6,7 +6,7 @@ use embassy_futures::block_on;
 use larkwire_core::{DeliveryId, Event, Layout};
 use larkwire_embassy::journal::{Entry, FlashJournal, Journal, JournalFault, Restored};
 
-use crate::support::flash::{Flash, PAGE, Tear};
+use crate::flash::{Flash, PAGE, Tear};
 use crate::support::message;
 
 const HEADER: [u8; 32] = [7; 32];

@@ -1,7 +1,7 @@
 //! The echo bot for a RISC-V core without atomics, `riscv32imc`, as an ESP32-C3 has one.
 //!
-//! It is there to be linked, not to be run: without an allocator, with every part of the library in it, to see that it links
-//! and how large it is. What a chip has of its own stands here as the least that links: a clock that counts how often it is
+//! It is there to be linked, not to be run: without an allocator, with SNTP and the journal in it, to see that it links and
+//! how large it is. What a chip has of its own stands here as the least that links: a clock that counts how often it is
 //! asked, a network without anybody on it, no entropy, no flash for the journal, no log. The firmware of an ESP32-C3 takes
 //! these from `esp-hal` and `esp-radio`.
 #![no_std]
@@ -9,6 +9,7 @@
 #![allow(unsafe_code, reason = "the time driver is named for the linker")]
 
 mod clock;
+mod flash;
 
 use core::convert::Infallible;
 use core::fmt::Arguments;
@@ -35,7 +36,8 @@ async fn main(spawner: Spawner) {
     static FRAME_ROOM: ConstStaticCell<channel::State<MTU, 4, 4>> = ConstStaticCell::new(channel::State::new());
     static ROOM: Room = Room::new();
     static SOCKET_ROOM: StaticCell<StackResources<{ SOCKETS + 1 }>> = StaticCell::new();
-    let (cable, device) = channel::new(FRAME_ROOM.take(), channel::driver::HardwareAddress::Ethernet([2, 0, 0, 0, 0, 1]));
+    let (cable, device) =
+        channel::new(FRAME_ROOM.take(), channel::driver::HardwareAddress::Ethernet([2, 0, 0, 0, 0, 1]));
     let dhcp = embassy_net::Config::dhcpv4(embassy_net::DhcpConfig::default());
     let (stack, runner) = embassy_net::new(device, dhcp, SOCKET_ROOM.init(StackResources::new()), 1);
     let clock: &'static Clock = CLOCK.init(Clock::new());
@@ -51,9 +53,10 @@ async fn main(spawner: Spawner) {
     };
     let seed = seed(&mut Nothing, pet, say).await;
     if let Ok((engine, program)) = set_up(&ROOM, &settings, seed)
-        && let (Ok(net), Ok(bot), Ok(echo), Ok(time)) =
-            (net(runner, cable), bot(engine, stack, clock), echo(program), time(stack, clock))
+        && let (Ok(net), Ok(bot), Ok(echo), Ok(time), Ok(journal)) =
+            (net(runner, cable), bot(engine, stack, clock), echo(program), time(stack, clock), flash::journal())
     {
+        spawner.spawn(journal);
         spawner.spawn(net);
         spawner.spawn(bot);
         spawner.spawn(echo);

@@ -1,5 +1,8 @@
 //! Interrupts, watchdog, log and the last resort.
-#![allow(unsafe_code, reason = "binding interrupts and naming the one logger are promises that only the image can make")]
+#![allow(
+    unsafe_code,
+    reason = "binding interrupts and naming the one logger are promises that only the image can make"
+)]
 
 use core::cell::RefCell;
 use core::fmt::Arguments;

@@ -4,6 +4,7 @@
 //!  settings  what is told at build time
 //!  entropy   the ring oscillator, distilled
 //!  machine   interrupts, watchdog, log over USB (the only unsafe code)
+//!  streams   plain TCP, or with feature `tls` TLS
 //!  main      tasks: chip (W5500), net (the stack), time (SNTP), bot and echo (the application), log
 //! ```
 #![no_std]
@@ -12,6 +13,7 @@
 mod entropy;
 mod machine;
 mod settings;
+mod streams;
 
 use embassy_executor::Spawner;
 use embassy_net::{Runner, Stack, StackResources};
@@ -23,7 +25,7 @@ use embassy_rp::peripherals::SPI0;
 use embassy_rp::spi::{Async, Config as SpiConfig, Spi};
 use embassy_time::{Delay, Duration, Timer};
 use embedded_hal_bus::spi::ExclusiveDevice;
-use larkwire_board_app::{Board, Engine, Program, Room, SOCKETS, TcpRoom, run, seed, set_up};
+use larkwire_board_app::{Board, Engine, Program, Room, SOCKETS, run, seed, set_up};
 use larkwire_embassy::{Clock, End, Entropy as _, Sntp};
 use static_cell::{ConstStaticCell, StaticCell};
 
@@ -154,8 +156,7 @@ async fn time(stack: Stack<'static>, clock: &'static Clock) {
 
 #[embassy_executor::task]
 async fn bot(engine: Engine, stack: Stack<'static>, clock: &'static Clock) {
-    static TCP: ConstStaticCell<TcpRoom> = ConstStaticCell::new(TcpRoom::new());
-    let [socket, http] = TCP.take().connectors(stack);
+    let Some([socket, http]) = streams::connectors(stack, clock) else { rest("fault: buffers").await };
     let (end, _) = run(engine, Board { clock, pet, say }, socket, http).await;
     match end {
         End::Stopped => rest("stopped").await,

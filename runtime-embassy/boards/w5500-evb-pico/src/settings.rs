@@ -13,9 +13,12 @@ pub(crate) const WATCHDOG: Duration = Duration::from_secs(8);
 pub(crate) const SETTINGS: Settings<'static> = Settings {
     app_id: or(option_env!("LARKWIRE_APP_ID"), ""),
     app_secret: or(option_env!("LARKWIRE_APP_SECRET"), ""),
-    base_url: or(option_env!("LARKWIRE_BASE_URL"), "http://192.168.1.2:8000"),
+    base_url: or(
+        option_env!("LARKWIRE_BASE_URL"),
+        if cfg!(feature = "tls") { "https://open.feishu.cn" } else { "http://192.168.1.2:8000" },
+    ),
     allowed_users: &[or(option_env!("LARKWIRE_ALLOWED_USER"), "nobody")],
-    plaintext: true,
+    plaintext: !cfg!(feature = "tls"),
     ack_reactions: AckReactions::Auto,
     stale_after_ms: 0,
 };

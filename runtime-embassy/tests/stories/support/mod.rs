@@ -1,7 +1,5 @@
 //! Two boards on one cable, both in this process: the bot's, and one that plays the platform.
 
-#[cfg(feature = "journal")]
-pub(crate) mod flash;
 pub(crate) mod platform;
 
 use std::cell::RefCell;
@@ -49,7 +47,7 @@ type Task = Pin<Box<dyn Future<Output = ()>>>;
 pub(crate) fn story<F: Future<Output = ()> + 'static>(
     tell: impl FnOnce(Stack<'static>, Stack<'static>) -> F + Send + 'static,
 ) {
-    #[embassy_executor::task(pool_size = 128)]
+    #[embassy_executor::task(pool_size = 192)]
     async fn task(future: Task) {
         future.await;
     }

@@ -185,7 +185,7 @@ impl Ws {
         socket.flush().await.unwrap();
     }
 
-    /// Waits until the board is gone; whether it has said anything meanwhile.
+    /// Waits until the board is gone, which has said nothing meanwhile.
     #[cfg(feature = "journal")]
     pub(crate) async fn hang_up_seen(mut self) {
         while read_some(&mut self.socket, &mut self.input).await {}
