@@ -16,7 +16,7 @@ pub(crate) const MESSAGE: usize = 2048;
 const OUT: usize = 1024;
 /// The longest HTTP answer, the longest request, one call.
 const HTTP: usize = 2048;
-/// The tenant token; the live ones are shorter than this in all that was seen, 4096 is what they may have.
+/// The tenant token. The platform may give out 4 KB; a product that is to take those has 4096 here and 6144 for `HTTP`.
 const TOKEN: usize = 1024;
 /// Remembered ids, two a message.
 const SEEN: usize = 256;
