@@ -16,6 +16,7 @@ mod settings;
 mod streams;
 
 use embassy_executor::Spawner;
+use embassy_futures::select::{Either, select};
 use embassy_net::{Runner, Stack, StackResources};
 use embassy_net_wiznet::chip::W5500;
 use embassy_net_wiznet::{Device, State};
@@ -156,8 +157,11 @@ async fn time(stack: Stack<'static>, clock: &'static Clock) {
 
 #[embassy_executor::task]
 async fn bot(engine: Engine, stack: Stack<'static>, clock: &'static Clock) {
-    let Some([socket, http]) = streams::connectors(stack, clock) else { rest("fault: buffers").await };
-    let (end, _) = run(engine, Board { clock, pet, say }, socket, http).await;
+    let Some(([socket, http], faults)) = streams::connectors(stack, clock) else { rest("fault: buffers").await };
+    let (end, _) = match select(run(engine, Board { clock, pet, say }, socket, http), faults.say()).await {
+        Either::First(ended) => ended,
+        Either::Second(never) => match never {},
+    };
     match end {
         End::Stopped => rest("stopped").await,
         End::Fatal(fatal) => loop {
