@@ -4,7 +4,8 @@ use larkwire_embassy::Event;
 use larkwire_embassy::core::Short;
 
 use crate::Say;
-use crate::room::{EchoRoom, MESSAGE, Program};
+use crate::profile::{MESSAGE, said};
+use crate::room::{EchoRoom, Program};
 
 const PREFIX: &str = "echo: ";
 
@@ -27,14 +28,12 @@ pub async fn echo(program: Program, stop_word: Option<&str>, say: Say) {
     }
 }
 
-/// The message and its answer, which is cut at the end of a character where it does not fit; `None` for other events.
+/// The message and its answer; `None` for other events.
 #[inline(never)]
 fn answer<'r>(event: &Event<MESSAGE>, room: &'r mut EchoRoom) -> Option<(Short<64>, &'r str)> {
-    let (id, said) = (event.message_id()?, event.text(&mut room.said)?);
-    let mut len = 0;
-    for ch in PREFIX.chars().chain(said.chars()) {
-        let Some(place) = room.answer.get_mut(len..len + ch.len_utf8()) else { break };
-        len += ch.encode_utf8(place).len();
-    }
-    Some((id, core::str::from_utf8(room.answer.get(..len)?).ok()?))
+    let (prefix, rest) = room.0.split_at_mut_checked(PREFIX.len())?;
+    prefix.copy_from_slice(PREFIX.as_bytes());
+    let len = said(event, rest)?.len();
+    let answer = room.0.get(..PREFIX.len() + len)?;
+    Some((event.message_id()?, core::str::from_utf8(answer).ok()?))
 }

@@ -3,7 +3,7 @@
 //! ```text
 //!  board: stack, clock, entropy, watchdog          this crate
 //!    │ seed()    ◄── entropy
-//!    │ set_up()  ──────────────►  room: all memory in one static; every size stands there, once
+//!    │ set_up()  ──────────────►  room: all memory in one static; every size stands in `profile`, once
 //!    │ run()     ──────────────►  a task: the bot, and beat beside it
 //!    │ echo()    ──────────────►  a task: the answers
 //!    │ say       ◄──────────────  words: one line for each notable thing
@@ -12,6 +12,7 @@
 
 mod beat;
 mod echo;
+mod profile;
 mod room;
 mod words;
 
@@ -24,9 +25,10 @@ use larkwire_embassy::{Connect, End, Stats, WallClock};
 
 pub use beat::seed;
 pub use echo::echo;
+pub use profile::{Memory, SOCKETS, STREAMS};
 #[cfg(feature = "tls")]
 pub use room::TlsRoom;
-pub use room::{Engine, Memory, Program, Room, SOCKETS, STREAM_IN, STREAM_OUT, TcpRoom};
+pub use room::{Engine, Program, Room, TcpRoom};
 
 /// Takes one line for people and tests.
 pub type Say = fn(core::fmt::Arguments<'_>);
@@ -53,7 +55,7 @@ pub struct Settings<'a> {
 impl<'a> Settings<'a> {
     /// What the engine is told of it.
     fn config(&self) -> Config<'a> {
-        Config {
+        profile::of_profile(Config {
             app_id: self.app_id,
             app_secret: self.app_secret,
             domain: Domain::Custom(self.base_url),
@@ -67,7 +69,7 @@ impl<'a> Settings<'a> {
             own_open_id: OwnOpenId::Fetched,
             dangerously_allow_plaintext: self.plaintext,
             ..Config::default()
-        }
+        })
     }
 }
 
@@ -91,18 +93,19 @@ pub fn set_up(room: &'static Room, settings: &Settings<'_>, seed: Seed) -> Resul
     room.set_up(settings.config(), seed)
 }
 
-/// Runs the bot to its end, in a task of its own; what it counted. The streams are the long connection's and those of
-/// HTTP; `remark` may say more behind each notice.
+/// Runs the bot to its end, in a task of its own; what it counted. The streams are the long connection's and that of HTTP,
+/// or one for both; `remark` may say more behind each notice.
 pub async fn run<C: Connect, W: WallClock>(
     engine: Engine,
     board: Board<W>,
-    [socket, http]: [C; 2],
+    streams: [C; STREAMS],
     mut remark: impl FnMut(),
 ) -> (End, Stats) {
     let Engine { client, runner, inbox } = engine;
     let Board { clock, pet, say } = board;
     // In its place before it is polled: a future that is moved passes over the stack.
-    let bot = pin!(runner.run(socket, [http], inbox, |notice| {
+    let (socket, http) = split(streams);
+    let bot = pin!(runner.run(socket, http, inbox, |notice| {
         words::notice(say, &notice);
         remark();
     }));
@@ -110,4 +113,14 @@ pub async fn run<C: Connect, W: WallClock>(
         Either::First(end) => (end, client.stats()),
         Either::Second(never) => match never {},
     }
+}
+
+#[cfg(feature = "small")]
+fn split<C>([socket]: [C; STREAMS]) -> (C, [C; 0]) {
+    (socket, [])
+}
+
+#[cfg(not(feature = "small"))]
+fn split<C>([socket, http]: [C; STREAMS]) -> (C, [C; 1]) {
+    (socket, [http])
 }

@@ -1,4 +1,4 @@
-//! All memory of the application, and every size it has. It lies in statics: nothing is found out at run time.
+//! All memory of the application. It lies in statics: nothing is found out at run time.
 
 use core::fmt;
 
@@ -7,30 +7,11 @@ use embassy_net::Stack;
 use larkwire_embassy::TlsBuffers;
 use larkwire_embassy::core::config::ConfigError;
 use larkwire_embassy::core::{Bot, Config, Seed, Storage, Tables};
-use larkwire_embassy::{Buffers, Channel, ChannelInbox, Client, Events, Resources, Runner, TcpConnect};
+use larkwire_embassy::{Channel, ChannelInbox, Client, Events, Resources, Runner, TcpConnect};
 use static_cell::{ConstStaticCell, StaticCell};
 
-/// The longest message, in bytes of JSON.
-pub(crate) const MESSAGE: usize = 2048;
-/// Acks and the upgrade request.
-const OUT: usize = 1024;
-/// The longest HTTP answer, the longest request, one call.
-const HTTP: usize = 2048;
-/// The tenant token. The platform may give out 4 KB; a product that is to take those has 4096 here and 6144 for `HTTP`.
-const TOKEN: usize = 1024;
-/// Remembered ids, two a message.
-const SEEN: usize = 256;
-/// Messages that wait for the echo.
-pub(crate) const EVENTS: usize = 4;
-/// Received bytes of one TCP stream that nobody has read yet: its window.
-pub const STREAM_IN: usize = 1024;
-/// Bytes of one TCP stream that the peer has not taken yet.
-pub const STREAM_OUT: usize = 1024;
-/// Sockets of the network stack: DHCP, DNS, the long connection, HTTP.
-pub const SOCKETS: usize = 4;
+use crate::profile::{EVENTS, HTTP_LANES, MESSAGE, Memory, SAID, STREAM_IN, STREAM_OUT, STREAMS};
 
-/// What the engine keeps.
-pub type Memory = Buffers<MESSAGE, OUT, HTTP, TOKEN, SEEN>;
 type Inbox = Channel<MESSAGE, EVENTS>;
 
 /// All that one bot needs beside its future and its streams: one static, made once. What is large in it is all zero at
@@ -38,25 +19,20 @@ type Inbox = Channel<MESSAGE, EVENTS>;
 pub struct Room {
     memory: ConstStaticCell<Memory>,
     tables: StaticCell<Tables<'static>>,
-    resources: StaticCell<Resources<'static, 1>>,
+    resources: StaticCell<Resources<'static, HTTP_LANES>>,
     inbox: ConstStaticCell<Inbox>,
     echo: ConstStaticCell<EchoRoom>,
 }
 
-/// Working room for one answer.
+/// Working room for one answer: what is said stands behind the words that go before it, and is the answer.
 #[derive(Debug)]
-pub(crate) struct EchoRoom {
-    /// What was said; twice a message is enough, whatever its form.
-    pub(crate) said: [u8; 2 * MESSAGE],
-    /// What is answered.
-    pub(crate) answer: [u8; MESSAGE],
-}
+pub(crate) struct EchoRoom(pub(crate) [u8; SAID]);
 
 /// A bot that is set up: what [`run`](crate::run) takes.
 #[derive(Debug)]
 pub struct Engine {
     pub(crate) client: Client<'static>,
-    pub(crate) runner: Runner<'static, 1>,
+    pub(crate) runner: Runner<'static, HTTP_LANES>,
     pub(crate) inbox: ChannelInbox<'static, MESSAGE, EVENTS>,
 }
 
@@ -76,7 +52,7 @@ impl Room {
             tables: StaticCell::new(),
             resources: StaticCell::new(),
             inbox: ConstStaticCell::new(Inbox::new()),
-            echo: ConstStaticCell::new(EchoRoom { said: [0; 2 * MESSAGE], answer: [0; MESSAGE] }),
+            echo: ConstStaticCell::new(EchoRoom([0; SAID])),
         }
     }
 
@@ -96,11 +72,11 @@ impl Room {
 
 #[inline(never)]
 fn resources(
-    place: &'static StaticCell<Resources<'static, 1>>,
+    place: &'static StaticCell<Resources<'static, HTTP_LANES>>,
     config: Config<'_>,
     storage: Storage<'static>,
     seed: Seed,
-) -> Result<&'static mut Resources<'static, 1>, ConfigError> {
+) -> Result<&'static mut Resources<'static, HTTP_LANES>, ConfigError> {
     let bot = Bot::new(config, storage, seed)?;
     let lanes = ConfigError::Storage { name: "http", needed: 1 };
     Ok(place.init(Resources::new(bot).map_err(|_| lanes)?.text_room(Memory::TEXT_ROOM)))
@@ -118,23 +94,30 @@ impl Default for Room {
     }
 }
 
-/// The buffers of plain TCP: the long connection and HTTP.
+/// The buffers of one plain TCP stream.
 #[derive(Debug)]
-pub struct TcpRoom {
-    rx: [[u8; STREAM_IN]; 2],
-    tx: [[u8; STREAM_OUT]; 2],
+struct Tcp {
+    rx: [u8; STREAM_IN],
+    tx: [u8; STREAM_OUT],
 }
+
+impl Tcp {
+    const EMPTY: Self = Self { rx: [0; STREAM_IN], tx: [0; STREAM_OUT] };
+}
+
+/// The buffers of plain TCP: for the long connection and for HTTP, or one for both.
+#[derive(Debug)]
+pub struct TcpRoom([Tcp; STREAMS]);
 
 impl TcpRoom {
     /// Empty buffers, for a static.
     pub const fn new() -> Self {
-        Self { rx: [[0; STREAM_IN]; 2], tx: [[0; STREAM_OUT]; 2] }
+        Self([Tcp::EMPTY; STREAMS])
     }
 
-    /// Connectors over them: the long connection's, and that of HTTP.
-    pub fn connectors<'a>(&'a mut self, stack: Stack<'a>) -> [TcpConnect<'a>; 2] {
-        let ([rx0, rx1], [tx0, tx1]) = (&mut self.rx, &mut self.tx);
-        [TcpConnect::new(stack, rx0, tx0), TcpConnect::new(stack, rx1, tx1)]
+    /// Connectors over them, the long connection's first.
+    pub fn connectors<'a>(&'a mut self, stack: Stack<'a>) -> [TcpConnect<'a>; STREAMS] {
+        self.0.each_mut().map(|Tcp { rx, tx }| TcpConnect::new(stack, rx, tx))
     }
 }
 
@@ -144,30 +127,51 @@ impl Default for TcpRoom {
     }
 }
 
-/// The buffers of TLS: those of TCP, and a record each way.
+/// The buffers of one TLS stream: those of TCP, and a record each way.
 #[cfg(feature = "tls")]
 #[derive(Debug)]
-pub struct TlsRoom {
-    tcp: TcpRoom,
-    rx: [[u8; TlsBuffers::RECORD_RX]; 2],
-    tx: [[u8; TlsBuffers::RECORD_TX]; 2],
+struct Tls {
+    tcp: Tcp,
+    rx: [u8; TlsBuffers::RECORD_RX],
+    tx: [u8; TlsBuffers::RECORD_TX],
 }
+
+/// The buffers of TLS: for the long connection and for HTTP, or one for both.
+#[cfg(feature = "tls")]
+#[derive(Debug)]
+pub struct TlsRoom([Tls; STREAMS]);
 
 #[cfg(feature = "tls")]
 impl TlsRoom {
     /// Empty buffers, for a static.
     pub const fn new() -> Self {
-        Self { tcp: TcpRoom::new(), rx: [[0; TlsBuffers::RECORD_RX]; 2], tx: [[0; TlsBuffers::RECORD_TX]; 2] }
+        Self(
+            [const { Tls { tcp: Tcp::EMPTY, rx: [0; TlsBuffers::RECORD_RX], tx: [0; TlsBuffers::RECORD_TX] } };
+                STREAMS],
+        )
     }
 
-    /// The long connection's, and those of HTTP.
-    pub fn buffers(&mut self) -> [TlsBuffers<'_>; 2] {
-        let Self { tcp: TcpRoom { rx: [tcp_rx0, tcp_rx1], tx: [tcp_tx0, tcp_tx1] }, rx: [rx0, rx1], tx: [tx0, tx1] } =
-            self;
-        [
-            TlsBuffers { tcp_rx: tcp_rx0, tcp_tx: tcp_tx0, record_rx: rx0, record_tx: tx0 },
-            TlsBuffers { tcp_rx: tcp_rx1, tcp_tx: tcp_tx1, record_rx: rx1, record_tx: tx1 },
-        ]
+    /// Makes a connector over the buffers of each stream, the long connection's first.
+    ///
+    /// # Errors
+    /// That of `connect`.
+    pub fn connectors<'a, C, E>(
+        &'a mut self,
+        mut connect: impl FnMut(TlsBuffers<'a>) -> Result<C, E>,
+    ) -> Result<[C; STREAMS], E> {
+        let mut connect = |Tls { tcp: Tcp { rx: tcp_rx, tx: tcp_tx }, rx, tx }: &'a mut Tls| {
+            connect(TlsBuffers { tcp_rx, tcp_tx, record_rx: rx, record_tx: tx })
+        };
+        #[cfg(feature = "small")]
+        {
+            let [stream] = &mut self.0;
+            Ok([connect(stream)?])
+        }
+        #[cfg(not(feature = "small"))]
+        {
+            let [socket, http] = &mut self.0;
+            Ok([connect(socket)?, connect(http)?])
+        }
     }
 }
 

@@ -4,6 +4,20 @@ use larkwire_embassy::Notice;
 
 use crate::Say;
 
+/// A small board has a word for machines only: what people want to know is told by the codes that stand with it.
+#[cfg(feature = "small")]
+pub(crate) fn notice(say: Say, notice: &Notice) {
+    match notice {
+        Notice::Connected => say(format_args!("connected")),
+        Notice::Dropped { reason, .. } => say(format_args!("dropped {}", reason.as_str())),
+        Notice::IdentityKnown { .. } => say(format_args!("identity")),
+        Notice::LinkLost { wait_ms, .. } => say(format_args!("link_lost wait_ms={wait_ms}")),
+        Notice::TokenFailed { code, .. } => say(format_args!("token_failed code={code}")),
+        _ => say(format_args!("notice")),
+    }
+}
+
+#[cfg(not(feature = "small"))]
 pub(crate) fn notice(say: Say, notice: &Notice) {
     match notice {
         Notice::AuthRejected => say(format_args!("auth_rejected")),

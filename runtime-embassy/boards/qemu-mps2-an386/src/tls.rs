@@ -4,7 +4,7 @@ use core::cell::{Cell, RefCell};
 use core::ffi::CStr;
 
 use embassy_net::Stack;
-use larkwire_board_app::TlsRoom;
+use larkwire_board_app::{STREAMS, TlsRoom};
 use larkwire_embassy::{TlsConnect, TlsFault, Trust};
 use semihosting::fs::File;
 use semihosting::io::Read as _;
@@ -15,7 +15,7 @@ use crate::host::{Arguments, HostClock, HostEntropy, say};
 type Connector = TlsConnect<'static, HostClock, &'static RefCell<HostEntropy>>;
 
 /// The connectors, and what may say more of a lost link; `None` without a root.
-pub(crate) fn streams(stack: Stack<'static>, arguments: &Arguments) -> Option<([Connector; 2], impl FnMut())> {
+pub(crate) fn streams(stack: Stack<'static>, arguments: &Arguments) -> Option<([Connector; STREAMS], impl FnMut())> {
     static ROOM: ConstStaticCell<TlsRoom> = ConstStaticCell::new(TlsRoom::new());
     static ROOT: StaticCell<[&'static [u8]; 1]> = StaticCell::new();
     static ENTROPY: StaticCell<RefCell<HostEntropy>> = StaticCell::new();
@@ -24,13 +24,12 @@ pub(crate) fn streams(stack: Stack<'static>, arguments: &Arguments) -> Option<([
     let entropy = &*ENTROPY.init(RefCell::new(arguments.entropy));
     let fault = &*FAULT.init(Cell::new(None));
     let connect = |buffers| TlsConnect::new(stack, buffers, trust, arguments.clock, entropy, fault);
-    let [socket, http] = ROOM.take().buffers();
     let remark = || {
         if let Some(fault) = fault.take() {
             say(format_args!("tls {fault}"));
         }
     };
-    Some(([connect(socket).ok()?, connect(http).ok()?], remark))
+    Some((ROOM.take().connectors(connect).ok()?, remark))
 }
 
 /// A certificate in DER from a file of the host; a product has its root in flash.

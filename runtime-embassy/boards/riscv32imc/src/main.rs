@@ -89,8 +89,7 @@ async fn time(stack: Stack<'static>, clock: &'static Clock) {
 #[embassy_executor::task]
 async fn bot(engine: Engine, stack: Stack<'static>, clock: &'static Clock) {
     static TCP: ConstStaticCell<TcpRoom> = ConstStaticCell::new(TcpRoom::new());
-    let [socket, http] = TCP.take().connectors(stack);
-    run(engine, Board { clock, pet, say }, socket, http).await;
+    run(engine, Board { clock, pet, say }, TCP.take().connectors(stack), || {}).await;
 }
 
 #[embassy_executor::task]

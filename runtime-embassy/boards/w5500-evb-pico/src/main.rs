@@ -157,11 +157,8 @@ async fn time(stack: Stack<'static>, clock: &'static Clock) {
 
 #[embassy_executor::task]
 async fn bot(engine: Engine, stack: Stack<'static>, clock: &'static Clock) {
-    let Some(([socket, http], faults)) = streams::connectors(stack, clock) else { rest("fault: buffers").await };
-    let (end, _) = match select(run(engine, Board { clock, pet, say }, socket, http), faults.say()).await {
-        Either::First(ended) => ended,
-        Either::Second(never) => match never {},
-    };
+    let Some((streams, remark)) = streams::connectors(stack, clock) else { rest("fault: buffers").await };
+    let (end, _) = run(engine, Board { clock, pet, say }, streams, remark).await;
     match end {
         End::Stopped => rest("stopped").await,
         End::Fatal(fatal) => loop {
