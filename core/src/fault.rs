@@ -34,8 +34,10 @@ pub struct Fatal {
     pub reason: FatalReason,
     /// The platform's code, 0 where none came.
     pub code: i64,
-    /// The platform's own words, or the last fault where the bot gave up; cut to 96 bytes.
+    /// The platform's own words, cut to 96 bytes.
     pub message: Short<96>,
+    /// The last fault, where the bot gave up.
+    pub last: Option<LinkFault>,
 }
 
 /// The classes of fatal ends (protocol sections 2.4 and 3).
@@ -80,7 +82,11 @@ impl fmt::Display for Fatal {
             FatalReason::WrongRegion => "the app belongs to the other region",
         })?;
         match (self.code, self.message.is_empty()) {
-            (0, true) => {}
+            (0, true) => {
+                if let Some(last) = self.last {
+                    write!(f, " ({last})")?;
+                }
+            }
             (0, false) => write!(f, " ({})", self.message)?,
             (code, true) => write!(f, " (code {code})")?,
             (code, false) => write!(f, " (code {code}: {})", self.message)?,

@@ -58,7 +58,12 @@ impl Api<'_> {
                     && shared.rules.on_fatal == OnFatal::End
                     && (discovered || self.outbox.is_any_open()) =>
             {
-                Some(Fatal { reason: FatalReason::Credentials, code: refused.code, message: refused.message })
+                Some(Fatal {
+                    reason: FatalReason::Credentials,
+                    code: refused.code,
+                    message: refused.message,
+                    last: None,
+                })
             }
             Err(refused) => {
                 let wait_ms = self.token.failed(refused, floor_ms, &mut shared.rng, shared.now);

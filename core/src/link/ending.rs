@@ -94,7 +94,8 @@ impl Link<'_> {
         count(&mut shared.report.stats.link_faults);
         let limits = [shared.rules.max_attempts, followed];
         if limits.into_iter().flatten().any(|limit| self.failures >= limit.max(1)) {
-            self.fatal = Some(Fatal { reason: FatalReason::GaveUp, code: 0, message: Short::of(failure.fault) });
+            let (message, last) = (Short::EMPTY, Some(failure.fault));
+            self.fatal = Some(Fatal { reason: FatalReason::GaveUp, code: 0, message, last });
             return self.end(shared);
         }
         let wait_ms = self.retry.wait_ms(pace, config, failure.floor_ms, &mut shared.rng);

@@ -67,7 +67,7 @@ pub(crate) fn code_class(code: i64) -> Option<CodeClass> {
 pub(crate) fn refused_discovery(code: i64, message: Short<96>, class: CodeClass, floor_ms: u64) -> Outcome {
     let fault = LinkFault::DiscoveryCode(code);
     match class {
-        CodeClass::Fatal(reason) => Outcome::Fatal(Fatal { reason, code, message }, fault),
+        CodeClass::Fatal(reason) => Outcome::Fatal(Fatal { reason, code, message, last: None }, fault),
         CodeClass::Slow => Outcome::Retry(Failure { pace: Pace::Slow, floor_ms, ..fault.into() }),
         CodeClass::Ok | CodeClass::Retry => Outcome::Retry(Failure { floor_ms, ..fault.into() }),
     }
@@ -82,7 +82,7 @@ pub(crate) fn refused_upgrade(head: &Head<'_>) -> Outcome {
     let message = head.header("Handshake-Msg").map(Short::from_bytes).unwrap_or_default();
     let floor_ms = head.retry_after_secs().map_or(0, |seconds| u64::from(seconds).saturating_mul(1000));
     let fault = LinkFault::Refused { http: head.status, status, auth };
-    let fatal = |reason, code| Outcome::Fatal(Fatal { reason, code, message }, fault);
+    let fatal = |reason, code| Outcome::Fatal(Fatal { reason, code, message, last: None }, fault);
     let decisive = if status != 0 { status } else { i64::from(head.status) };
     match (decisive, auth) {
         (403, _) => fatal(FatalReason::Forbidden, 403),

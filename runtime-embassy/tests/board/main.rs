@@ -23,6 +23,7 @@
 #![cfg(unix)] // QMP comes over a Unix socket
 
 mod rest;
+mod small;
 mod start;
 mod support;
 mod talk;

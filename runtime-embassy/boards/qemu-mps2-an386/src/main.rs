@@ -98,7 +98,11 @@ async fn set_up() {
     let (engine, program) = match set_up_bot(&arguments, seed) {
         Ok(parts) => parts,
         Err(error) => {
-            say(format_args!("config {error}"));
+            if cfg!(feature = "small") {
+                say(format_args!("config"));
+            } else {
+                say(format_args!("config {error}"));
+            }
             end(CONFIG);
         }
     };
@@ -171,7 +175,7 @@ async fn bot(engine: Engine, stack: Stack<'static>, arguments: Arguments) {
     match how {
         End::Stopped => end(0),
         End::Fatal(fatal) => {
-            say(format_args!("fatal {fatal}"));
+            say_fatal(&fatal);
             end(fatal_code(&fatal));
         }
     }
@@ -207,6 +211,15 @@ fn report(stats: &Stats) {
         "stats accepted={accepted} acked={acked} answered={calls_succeeded} reactions={reactions_sent} links={links} \
          link_faults={link_faults} duplicates={duplicates} denied={denied}"
     ));
+}
+
+/// In a small image the exit code says why.
+fn say_fatal(fatal: &Fatal) {
+    if cfg!(feature = "small") {
+        say(format_args!("fatal code={}", fatal.code));
+    } else {
+        say(format_args!("fatal {fatal}"));
+    }
 }
 
 fn fatal_code(fatal: &Fatal) -> i32 {

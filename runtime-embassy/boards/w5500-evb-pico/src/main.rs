@@ -16,7 +16,6 @@ mod settings;
 mod streams;
 
 use embassy_executor::Spawner;
-use embassy_futures::select::{Either, select};
 use embassy_net::{Runner, Stack, StackResources};
 use embassy_net_wiznet::chip::W5500;
 use embassy_net_wiznet::{Device, State};

@@ -47,6 +47,12 @@ impl Setup {
         self
     }
 
+    /// With the image of a small board, which holds one stream at a time.
+    pub(crate) fn small(mut self) -> Self {
+        self.image = if self.image == "tls" { "small_tls" } else { "small" };
+        self
+    }
+
     /// Without a network, in virtual time, and as fast as it goes.
     pub(crate) fn alone(mut self, hours: u64) -> Self {
         self.machine = ["-icount", "shift=0,sleep=off", "-nic", "none"].map(str::to_owned).to_vec();
