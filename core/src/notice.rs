@@ -20,6 +20,12 @@ pub enum Notice {
         /// Milliseconds until the next try.
         wait_ms: u64,
     },
+    /// The clock that the runtime told is minutes off from the platform's, which is used instead until they agree. Next
+    /// step: set the clock.
+    ClockOff {
+        /// Seconds that the runtime's is ahead; negative when it is behind.
+        ahead_s: i64,
+    },
     /// The long connection is open and the platform has answered on it.
     #[default]
     Connected,

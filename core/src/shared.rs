@@ -6,11 +6,14 @@ use core::ops::Range;
 use crate::event::Event;
 use crate::hints::AckReactions;
 use crate::locale::Locale;
-use crate::notice::Report;
+use crate::notice::{Notice, Report};
 use crate::rng::Rng;
 use crate::storage::Region;
 use crate::time::{Instant, UnixMillis};
 use crate::wire::http::Authority;
+
+/// Clocks that differ by no more are both right: an answer takes a while, and what they are for is minutes.
+const CLOCK_OFF_MS: u64 = 5 * 60 * 1000;
 
 /// What a fatal refusal does (protocol section 9.3, rule 6).
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -127,6 +130,8 @@ pub(crate) struct Shared<'s> {
     pub(crate) wall: Option<(Instant, UnixMillis)>,
     /// The platform's clock, from its last HTTP answer.
     pub(crate) platform_wall: Option<(Instant, UnixMillis)>,
+    /// The two were minutes apart when the platform last answered: a clock that was never set, or set wrongly.
+    pub(crate) wall_is_off: bool,
     pub(crate) rng: Rng,
     pub(crate) report: Report<'s>,
     pub(crate) rules: Rules,
@@ -136,8 +141,27 @@ pub(crate) struct Shared<'s> {
 impl Shared<'_> {
     /// The time of day, by the runtime's clock or else the platform's.
     pub(crate) fn unix(&self) -> Option<UnixMillis> {
-        let (at, UnixMillis(unix)) = self.wall.or(self.platform_wall)?;
-        Some(UnixMillis(unix.saturating_add(self.now.since(at))))
+        let told = if self.wall_is_off { None } else { self.wall };
+        told.or(self.platform_wall).map(|told| self.passed_since(told))
+    }
+
+    fn passed_since(&self, (at, UnixMillis(unix)): (Instant, UnixMillis)) -> UnixMillis {
+        UnixMillis(unix.saturating_add(self.now.since(at)))
+    }
+
+    /// An answer of the platform told its time.
+    pub(crate) fn platform_told(&mut self, unix: UnixMillis) {
+        self.platform_wall = Some((self.now, unix));
+        let ahead = self.wall.map_or(0, |told| {
+            let (wall, platform) = (self.passed_since(told).0, unix.0);
+            let apart = i64::try_from(wall.abs_diff(platform)).unwrap_or(i64::MAX);
+            if wall < platform { apart.saturating_neg() } else { apart }
+        });
+        let is_off = ahead.unsigned_abs() > CLOCK_OFF_MS;
+        if is_off && !self.wall_is_off {
+            self.report.notice(Notice::ClockOff { ahead_s: ahead / 1000 });
+        }
+        self.wall_is_off = is_off;
     }
 
     pub(crate) fn user_agent(&self) -> &str {

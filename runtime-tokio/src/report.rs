@@ -13,6 +13,12 @@ pub(crate) fn log(notice: &Notice) {
         Notice::CallRetried { kind, code, wait_ms } => {
             tracing::info!(code, "a call failed ({}) and is tried again in {}", kind.next_step(), seconds(wait_ms));
         }
+        Notice::ClockOff { ahead_s } => {
+            tracing::warn!(
+                ahead_s,
+                "this machine's clock is minutes off from the platform's, which serves instead: set it"
+            );
+        }
         Notice::Connected => tracing::info!("connected"),
         Notice::Dropped { reason: reason @ DropReason::Duplicate, trace_id, .. } => {
             tracing::info!(%trace_id, "event not delivered: {reason}");

@@ -97,7 +97,7 @@ impl Bot<'_> {
         let mut fatal: Option<Fatal> = None;
         let answer = self.api.lanes.get(finished.lane).and_then(HttpLane::answer);
         if let Some(date) = answer.filter(|_| finished.fault.is_none()).and_then(|answer| answer.date) {
-            self.shared.platform_wall = Some((self.shared.now, date));
+            self.shared.platform_told(date);
             self.tell_time();
         }
         match finished.job {

@@ -238,7 +238,8 @@ impl<'s> Bot<'s> {
         self.fact(now, |bot| bot.link.session.handle_inbox(room));
     }
 
-    /// The wall clock, or that there is none.
+    /// The wall clock, or that there is none. One that turns out to be minutes off is not used, and
+    /// [`Notice::ClockOff`] says so: the platform's own clock serves instead.
     pub fn handle_wall_clock(&mut self, now: Instant, unix: Option<UnixMillis>) {
         self.fact(now, |bot| {
             bot.shared.wall = unix.map(|unix| (bot.shared.now, unix));

@@ -89,6 +89,7 @@ impl<'s> Bot<'s> {
                 now: Instant::ZERO,
                 wall: None,
                 platform_wall: None,
+                wall_is_off: false,
                 rng,
                 report: Report::new(storage.notices),
                 rules,

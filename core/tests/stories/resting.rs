@@ -2,7 +2,7 @@
 //! platform's clock, which every answer tells.
 
 use larkwire_core::fault::FatalReason;
-use larkwire_core::{Call, Config, End, LinkMode, OwnOpenId, Seed, State, Storage, UnixMillis};
+use larkwire_core::{Call, Config, End, LinkMode, Notice, OwnOpenId, Seed, State, Storage, UnixMillis};
 
 use crate::support::*;
 
@@ -81,4 +81,30 @@ fn the_platforms_clock_is_known_from_its_answers_and_makes_a_message_stale_where
     w.fact(|bot, now| bot.handle_wall_clock(now, Some(UnixMillis(1_700_000_000_000))));
     w.event("m2", &message_json("e2", "om_2", "x"));
     assert_eq!(w.ids(), ["e2"], "the runtime's own clock goes first");
+}
+
+#[test]
+fn a_clock_that_was_never_set_makes_no_message_stale_once_the_platform_has_told_its_own() {
+    for (wrong, ahead_s) in [(0, -1_700_000_000), (1_700_000_000_000 + 90_000_000_000, 90_000_000)] {
+        let dated =
+            Reply::with(200, &[("Date", "Tue, 14 Nov 2023 22:13:20 GMT")], r#"{"code":0,"bot":{"open_id":"ou_bot"}}"#);
+        let gate = larkwire_core::GateRules {
+            allowed_users: &["*"],
+            stale_after_ms: 30 * 60 * 1000,
+            ..larkwire_core::GateRules::default()
+        };
+        let mut w = World::with(Config { own_open_id: OwnOpenId::Fetched, gate, ..config() }, Storage::growable());
+        w.fact(|bot, now| bot.handle_wall_clock(now, Some(UnixMillis(wrong))));
+        w.script.bot_infos.extend([dated.clone(), dated]);
+        let mut w = w.open();
+        // message_json is of 2023-11-14 22:13:20.
+        w.event("m1", &message_json("e1", "om_1", "x"));
+        assert_eq!(w.ids(), ["e1"]);
+        let off = w.notices.iter().filter(|(_, notice)| *notice == Notice::ClockOff { ahead_s }).count();
+        assert_eq!(off, 1, "{:?}", w.notices);
+        w.fact(|bot, now| bot.handle_wall_clock(now, Some(UnixMillis(1_700_003_600_000))));
+        w.fact(|bot, now| bot.refresh_identity(now));
+        w.run();
+        assert_eq!(w.notices.iter().filter(|(_, notice)| matches!(notice, Notice::ClockOff { .. })).count(), 1);
+    }
 }

@@ -21,6 +21,7 @@ pub(crate) fn notice(say: Say, notice: &Notice) {
 pub(crate) fn notice(say: Say, notice: &Notice) {
     match notice {
         Notice::AuthRejected => say(format_args!("auth_rejected")),
+        Notice::ClockOff { ahead_s } => say(format_args!("clock_off ahead_s={ahead_s}")),
         Notice::CallRetried { kind, code, wait_ms } => {
             say(format_args!("call_retried wait_ms={wait_ms} code={code} {kind:?}"));
         }
