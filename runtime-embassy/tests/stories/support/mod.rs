@@ -2,7 +2,7 @@
 
 pub(crate) mod platform;
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::mpsc;
@@ -63,18 +63,26 @@ pub(crate) fn story_on_a_cable<F: Future<Output = ()> + 'static>(
     }
     let (sender, receiver) = mpsc::channel();
     let thread = std::thread::spawn(move || {
-        let told = Rc::new(RefCell::new(false));
+        let told = Rc::new(Cell::new(false));
         let done = Rc::clone(&told);
         leak(Executor::new()).run_until(
             move |spawner| {
-                let future: Task = Box::pin(async move {
-                    let (board, platform, cable, net) = two_boards();
-                    select(net, tell(board, platform, cable)).await;
-                    *told.borrow_mut() = true;
+                let (board, platform, cable, net) = two_boards();
+                let over = Rc::new(Signal::<NoopRawMutex, ()>::new());
+                let ended = Rc::clone(&over);
+                // A task of its own: every look at a socket wakes the stack, so one task of both would never sleep.
+                let net: Task = Box::pin(async move {
+                    select(net, over.wait()).await;
+                    told.set(true);
                 });
-                spawner.spawn(task(future).unwrap());
+                let story: Task = Box::pin(async move {
+                    tell(board, platform, cable).await;
+                    ended.signal(());
+                });
+                spawner.spawn(task(net).unwrap());
+                spawner.spawn(task(story).unwrap());
             },
-            || *done.borrow(),
+            || done.get(),
         );
         sender.send(()).unwrap();
     });
