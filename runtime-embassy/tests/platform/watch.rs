@@ -14,15 +14,15 @@ pub(crate) const ANN: &str = "ou_ann";
 /// Longer than anything here takes on a busy machine.
 const LONG: Duration = Duration::from_secs(30);
 
-/// A platform that wants a ping a second, has clients dial again at once or after a second, and sends what was not acked
-/// again 100 ms later for as long as a story may take.
+/// A platform that wants clients to ping and to dial again as fast as the protocol has them do it, and sends what was not
+/// acked again 100 ms later, for as long as a story may take.
 pub(crate) fn quick() -> PlatformConfig {
     PlatformConfig {
         client_config: ClientConfig {
             reconnect_count: Some(-1),
             reconnect_interval: Some(1),
-            reconnect_nonce: Some(0),
-            ping_interval: Some(1),
+            reconnect_nonce: Some(1),
+            ping_interval: Some(5),
         },
         redelivery: vec![Duration::from_millis(100); 600],
         ..PlatformConfig::default()
