@@ -48,9 +48,8 @@ impl Bridge {
         let mut near = listener(stack);
         near.set_timeout(Some(GONE));
         loop {
-            // A dial that is given up on the way.
-            let accepted = near.accept(self.port).await;
-            if accepted.is_ok() && self.pass(&mut near).await == Ok(()) {
+            // A dial may be given up on its way.
+            if near.accept(self.port).await.is_ok() && self.pass(&mut near).await == Ok(()) {
                 near.close();
                 let _ = near.flush().await;
             }

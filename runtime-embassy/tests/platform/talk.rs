@@ -3,10 +3,10 @@
 use larkwire_conformance::platform::{Kind, Push};
 use larkwire_core::fault::{DropReason, FatalReason};
 use larkwire_core::{AckReactions, Config, GateRules, Locale};
-use larkwire_embassy::{End, Notice};
+use larkwire_embassy::{Client, End, Notice};
 use serde_json::{Value, json};
 
-use crate::boards::Ended;
+use crate::boards::{BoardEvents, Ended};
 use crate::watch::*;
 use crate::world::{echo, story};
 
@@ -24,6 +24,7 @@ fn a_board_finds_the_platform_connects_and_answers_what_is_said() {
         assert_eq!((stats.links, stats.link_faults, stats.accepted, stats.calls_succeeded), (1, 0, 1, 1));
         let discoveries = count(platform, |kind| matches!(kind, Kind::Discovered { .. }));
         assert_eq!((discoveries, upgrades(platform), said_goodbye(platform)), (1, 1, true));
+        assert_eq!(world.bridge.most_open(), 2, "one stream for the long connection, one for calls");
         assert_faultless(platform);
     });
 }
@@ -86,7 +87,7 @@ fn a_reaction_of_a_person_arrives_and_the_bot_reacts_to_messages() {
     story(async |world| {
         let platform = &world.platform;
         let config = Config { ack_reactions: AckReactions::Fixed(Locale::En), ..world.config() };
-        let program = async |_, mut events: crate::boards::BoardEvents| {
+        let program = async |_, mut events: BoardEvents| {
             let event = events.recv().await.unwrap();
             assert_eq!(event.event_type().as_str(), "im.message.receive_v1");
             drop(event);
@@ -116,7 +117,7 @@ fn a_click_shows_what_the_program_responds() {
     story(async |world| {
         let platform = &world.platform;
         let toast = json!({"toast": {"type": "success", "content": "saved 好"}});
-        let program = async |client: larkwire_embassy::Client<'static>, mut events: crate::boards::BoardEvents| {
+        let program = async |client: Client<'static>, mut events: BoardEvents| {
             let event = events.recv().await.unwrap();
             assert!(event.is_callback());
             client.respond(&event, &toast.to_string()).unwrap();
