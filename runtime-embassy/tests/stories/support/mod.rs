@@ -2,7 +2,7 @@
 
 pub(crate) mod platform;
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::mpsc;
@@ -14,6 +14,8 @@ use embassy_futures::select::{Either, select};
 use embassy_net::{Ipv4Address, Ipv4Cidr, Stack, StackResources, StaticConfigV4};
 use embassy_net_driver_channel as channel;
 use embassy_net_driver_channel::driver::{HardwareAddress, LinkState};
+use embassy_sync::blocking_mutex::raw::NoopRawMutex;
+use embassy_sync::signal::Signal;
 use embedded_io_async::{ErrorType, Read};
 use larkwire_core::{Bot, Closed, Config, Domain, GateRules, OwnOpenId, Seed};
 use larkwire_embassy::{
@@ -47,28 +49,44 @@ type Task = Pin<Box<dyn Future<Output = ()>>>;
 pub(crate) fn story<F: Future<Output = ()> + 'static>(
     tell: impl FnOnce(Stack<'static>, Stack<'static>) -> F + Send + 'static,
 ) {
+    story_on_a_cable(Duration::from_secs(10), |board, platform, _| tell(board, platform));
+}
+
+/// As [`story`], with the cable in hand and a time of its own.
+pub(crate) fn story_on_a_cable<F: Future<Output = ()> + 'static>(
+    within: Duration,
+    tell: impl FnOnce(Stack<'static>, Stack<'static>, Cable) -> F + Send + 'static,
+) {
     #[embassy_executor::task(pool_size = 192)]
     async fn task(future: Task) {
         future.await;
     }
     let (sender, receiver) = mpsc::channel();
     let thread = std::thread::spawn(move || {
-        let told = Rc::new(RefCell::new(false));
+        let told = Rc::new(Cell::new(false));
         let done = Rc::clone(&told);
         leak(Executor::new()).run_until(
             move |spawner| {
-                let future: Task = Box::pin(async move {
-                    let (board, platform, net) = two_boards();
-                    select(net, tell(board, platform)).await;
-                    *told.borrow_mut() = true;
+                let (board, platform, cable, net) = two_boards();
+                let over = Rc::new(Signal::<NoopRawMutex, ()>::new());
+                let ended = Rc::clone(&over);
+                // A task of its own: every look at a socket wakes the stack, so one task of both would never sleep.
+                let net: Task = Box::pin(async move {
+                    select(net, over.wait()).await;
+                    told.set(true);
                 });
-                spawner.spawn(task(future).unwrap());
+                let story: Task = Box::pin(async move {
+                    tell(board, platform, cable).await;
+                    ended.signal(());
+                });
+                spawner.spawn(task(net).unwrap());
+                spawner.spawn(task(story).unwrap());
             },
-            || *done.borrow(),
+            || done.get(),
         );
         sender.send(()).unwrap();
     });
-    match receiver.recv_timeout(Duration::from_secs(10)) {
+    match receiver.recv_timeout(within) {
         Ok(()) => {}
         Err(mpsc::RecvTimeoutError::Timeout) => panic!("the story does not end"),
         Err(mpsc::RecvTimeoutError::Disconnected) => std::panic::resume_unwind(thread.join().unwrap_err()),
@@ -79,40 +97,77 @@ pub(crate) fn leak<T>(value: T) -> &'static mut T {
     Box::leak(Box::new(value))
 }
 
-fn two_boards() -> (Stack<'static>, Stack<'static>, impl Future) {
-    let (board, mut run_board, from_board, to_board) = stack(BOARD, 1);
-    let (platform, mut run_platform, from_platform, to_platform) = stack(PLATFORM, 2);
+/// The cable between the boards, plugged in.
+#[derive(Clone)]
+pub(crate) struct Cable(Rc<Ends>);
+
+struct Ends {
+    plugged: Cell<bool>,
+    /// A frame met the unplugged cable.
+    lost: Signal<NoopRawMutex, ()>,
+    link: channel::StateRunner<'static>,
+}
+
+#[allow(dead_code, reason = "only the stories against the fake platform pull it")]
+impl Cable {
+    /// The bot's board sees it at once. Frames of both sides are lost from now on.
+    pub(crate) fn pull(&self) {
+        self.0.lost.reset();
+        self.0.plugged.set(false);
+        self.0.link.set_link_state(LinkState::Down);
+    }
+
+    pub(crate) fn plug(&self) {
+        self.0.plugged.set(true);
+        self.0.link.set_link_state(LinkState::Up);
+    }
+
+    /// Waits until a frame was lost since the cable was pulled.
+    pub(crate) async fn lost(&self) {
+        self.0.lost.wait().await;
+    }
+
+    async fn carry(&self, mut from: channel::TxRunner<'static, MTU>, mut to: channel::RxRunner<'static, MTU>) {
+        loop {
+            let frame = from.tx_buf().await;
+            let len = frame.len();
+            if self.0.plugged.get() {
+                to.rx_buf().await[..len].copy_from_slice(frame);
+                to.rx_done(len);
+            } else {
+                self.0.lost.signal(());
+            }
+            from.tx_done();
+        }
+    }
+}
+
+fn two_boards() -> (Stack<'static>, Stack<'static>, Cable, impl Future) {
+    let (board, mut run_board, (link, to_board, from_board)) = stack(BOARD, 1);
+    let (platform, mut run_platform, (_, to_platform, from_platform)) = stack(PLATFORM, 2);
+    let cable = Cable(Rc::new(Ends { plugged: Cell::new(true), lost: Signal::new(), link }));
+    let carrier = cable.clone();
     let net = async move {
-        join4(run_board.run(), run_platform.run(), cable(from_board, to_platform), cable(from_platform, to_board)).await
+        let there = carrier.carry(from_board, to_platform);
+        let back = carrier.carry(from_platform, to_board);
+        join4(run_board.run(), run_platform.run(), there, back).await
     };
-    (board, platform, net)
+    (board, platform, cable, net)
 }
 
 type NetRunner = embassy_net::Runner<'static, channel::Device<'static, MTU>>;
+type Port = (channel::StateRunner<'static>, channel::RxRunner<'static, MTU>, channel::TxRunner<'static, MTU>);
 
-fn stack(
-    address: Ipv4Address,
-    id: u8,
-) -> (Stack<'static>, NetRunner, channel::TxRunner<'static, MTU>, channel::RxRunner<'static, MTU>) {
+fn stack(address: Ipv4Address, id: u8) -> (Stack<'static>, NetRunner, Port) {
     let state = leak(channel::State::<MTU, 8, 8>::new());
     let (runner, device) = channel::new(state, HardwareAddress::Ethernet([2, 0, 0, 0, 0, id]));
-    let (link, rx, tx) = runner.split();
-    link.set_link_state(LinkState::Up);
+    let port = runner.split();
+    port.0.set_link_state(LinkState::Up);
     let dns_servers = [PLATFORM].into_iter().collect();
     let config = StaticConfigV4 { address: Ipv4Cidr::new(address, 24), gateway: None, dns_servers };
     let resources = leak(StackResources::<12>::new());
     let (stack, runner) = embassy_net::new(device, embassy_net::Config::ipv4_static(config), resources, id.into());
-    (stack, runner, tx, rx)
-}
-
-async fn cable(mut from: channel::TxRunner<'static, MTU>, mut to: channel::RxRunner<'static, MTU>) {
-    loop {
-        let frame = from.tx_buf().await;
-        let len = frame.len();
-        to.rx_buf().await[..len].copy_from_slice(frame);
-        to.rx_done(len);
-        from.tx_done();
-    }
+    (stack, runner, port)
 }
 
 pub(crate) type BoardEvents = Events<'static, 1024, 2>;
@@ -182,20 +237,20 @@ pub(crate) fn tcp(stack: Stack<'static>) -> TcpConnect<'static> {
     TcpConnect::new(stack, leak([0; 1024]), leak([0; 1024]))
 }
 
-fn watched(stack: Stack<'static>) -> Watched {
+pub(crate) fn watched(stack: Stack<'static>) -> Watched {
     Watched(tcp(stack))
 }
 
 /// A transport of one's own around [`TcpConnect`], as touchy as TLS: once a read was cut off, the stream must not be
 /// read again.
-struct Watched(TcpConnect<'static>);
+pub(crate) struct Watched(TcpConnect<'static>);
 
-struct WatchedStream<'a> {
+pub(crate) struct WatchedStream<'a> {
     stream: TcpStream<'a, 'static>,
     cut: bool,
 }
 
-struct WatchedReader<'a> {
+pub(crate) struct WatchedReader<'a> {
     reader: <TcpStream<'a, 'static> as Stream>::Reader<'a>,
     cut: &'a mut bool,
 }
