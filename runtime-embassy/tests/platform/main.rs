@@ -6,8 +6,8 @@
 //!    └── watch.rs: what the platform is told, and what it saw ──────────────────┘
 //! ```
 //!
-//! Bot, stacks and bridge are one task of an embassy executor; the platform and its sockets are driven by a tokio runtime
-//! in a thread beside it. Nothing waits for a time: everything is a record of the platform or a frame on the cable.
+//! Bot and bridge are one task of an embassy executor, the stacks another one; the platform and its sockets are driven by
+//! a tokio runtime in a thread beside it. Nothing waits for a time: everything is a record of the platform or a frame on the cable.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
