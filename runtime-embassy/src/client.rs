@@ -95,6 +95,9 @@ impl<const HTTP: usize> Runner<'_, HTTP> {
     /// Runs the bot to its end: `socket` opens the long connection, `http` the `Http` lanes (without them, `socket` opens
     /// both in turns). `hook` is told what people may want to know.
     ///
+    /// Give it a task of its own, and embassy-net's runner another one: each look at a socket wakes that runner, and in one
+    /// task with it the bot would never sleep.
+    ///
     /// Dropping the future drops every stream without a goodbye; calls that are waited for then never return, and the
     /// bot cannot be run again.
     pub async fn run<C: Connect>(self, socket: C, http: [C; HTTP], inbox: impl Inbox, hook: impl FnMut(Notice)) -> End {

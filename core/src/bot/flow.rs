@@ -15,6 +15,8 @@ use crate::time::Instant;
 pub(super) const DRAIN_MS: u64 = 10_000;
 /// A call that is ready waits so long for others to share its turn.
 const BATCH_MS: u64 = 1000;
+/// After a call the turn goes on for so long: a program that answers one message after the other has more.
+const LINGER_MS: u64 = 300;
 /// Owed acks and a shown event may take this long after that.
 pub(super) const FLUSH_MS: u64 = 2000;
 
@@ -73,7 +75,7 @@ impl Bot<'_> {
         // A request that does not fit its lane ends at once and frees the lane again: at most once a call and lane.
         while self.end.is_none() {
             let first = self.started && self.shared.rules.identity_first && self.api.lookup.is_first();
-            let discovery = self.started && self.link.phase() == Phase::Discovering && !first;
+            let discovery = self.started && self.link.phase() == Phase::Discovering && !first && !self.lingers();
             let identity = first || (self.started && self.link.has_discovered());
             let due = api::Due {
                 discovery,
@@ -132,12 +134,20 @@ impl Bot<'_> {
             }
             Job::Call(slot) => {
                 self.api.call_finished(finished, slot, &mut self.shared);
+                self.linger = self.shared.now.after(LINGER_MS);
                 self.api.release(finished.lane, self.shared.now);
             }
         }
         if let Some(fatal) = fatal {
             self.finish_with(End::Fatal(fatal));
         }
+    }
+
+    /// Whether a turn goes on although nothing waits.
+    pub(super) fn lingers(&self) -> bool {
+        let (now, link) = (self.shared.now, &self.link);
+        let in_turn = self.shared.rules.planned_turns && link.phase() == Phase::Discovering && link.is_calls_turn(now);
+        in_turn && now < self.linger && matches!(self.stopping, Stopping::No)
     }
 
     /// Closes the long connection for the calls that are ready, once others had time to join them and the acks are out.

@@ -72,6 +72,8 @@ pub struct Bot<'s> {
     stopping: Stopping,
     /// When the calls that are ready get their turn (`planned_turns`).
     turn: Option<Instant>,
+    /// In a turn: until then the program may have one more call, after the one that was just finished.
+    linger: Instant,
     started: bool,
     end: Option<End>,
 }
@@ -160,6 +162,9 @@ impl<'s> Bot<'s> {
         if let Some(at) = self.turn {
             let after_acks = at.after(flow::FLUSH_MS);
             earliest.add(if at > self.shared.now { at } else { after_acks }, Why::Turn);
+        }
+        if self.lingers() {
+            earliest.add(self.linger, Why::Turn);
         }
         match self.stopping {
             Stopping::Draining { by } => earliest.add(by, Why::Draining),

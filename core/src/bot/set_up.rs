@@ -100,6 +100,7 @@ impl<'s> Bot<'s> {
             api: Api::new(storage.http, storage.outbox, storage.reactions, storage.token, config.own_open_id),
             stopping: Stopping::No,
             turn: None,
+            linger: Instant::ZERO,
             started: false,
             end: None,
         })

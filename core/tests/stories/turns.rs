@@ -22,7 +22,9 @@ fn a_reply_closes_the_connection_in_order_and_the_bot_is_back_at_once() {
         assert!(w.completed.is_empty(), "others may join for a second");
         w.advance(1);
         assert!(w.completed[0].result.is_ok());
-        assert_eq!((w.bot.state(), w.now), (State::Open, asked + 1000), "without jitter");
+        assert_eq!(w.bot.state(), State::Discovering, "there may be more to say");
+        w.advance(300);
+        assert_eq!((w.bot.state(), w.now), (State::Open, asked + 1300), "without jitter");
         assert_eq!(w.closes, [(asked + 1000, 1000)]);
         assert_eq!((w.upgrades().len(), w.bot.stats().turns, w.bot.stats().link_faults), (2, 1, 0));
         assert_eq!(w.acks.len(), 1, "the ack went out before the goodbye");
@@ -36,11 +38,30 @@ fn calls_that_come_within_a_second_go_in_one_turn_over_one_connection() {
     for n in 0..20 {
         w.reply("om_1", &format!("{n}"));
     }
-    w.advance(1000);
+    w.advance(1300);
     assert_eq!((w.completed.len(), w.bot.stats().turns, w.bot.state()), (20, 1, State::Open));
     let lanes: Vec<_> = w.dials[before..].iter().map(|dial| dial.lane).collect();
     assert_eq!(lanes, [Lane::Http(0), Lane::Socket]);
     assert_eq!(w.paths().last().map(|path| path.starts_with("/ws/v2")), Some(true));
+}
+
+#[test]
+fn a_program_that_answers_one_message_after_the_other_needs_one_turn() {
+    let mut w = world().open();
+    w.reply("om_0", "first");
+    w.advance(1000);
+    for n in 1..5 {
+        assert_eq!(w.completed.len(), n);
+        w.advance(250);
+        w.reply("om_0", "next");
+    }
+    w.advance(300);
+    assert_eq!((w.completed.len(), w.bot.stats().turns, w.bot.state()), (5, 1, State::Open));
+    assert_eq!(
+        w.dials.iter().filter(|dial| dial.lane != Lane::Socket).count(),
+        2,
+        "one at the start, one for the turn"
+    );
 }
 
 #[test]
@@ -65,7 +86,7 @@ fn an_event_that_is_being_decided_is_acked_before_the_connection_closes() {
     w.advance(1000);
     assert_eq!((w.bot.state(), w.completed.len()), (State::Open, 0), "it waits for the verdict");
     w.script.app = App::Accept;
-    w.run();
+    w.advance(300);
     assert_eq!((w.acks.len(), w.completed.len(), w.bot.state()), (1, 1, State::Open));
 }
 
@@ -150,7 +171,7 @@ fn a_peer_that_does_not_answer_the_goodbye_holds_a_turn_for_two_seconds() {
     w.reply("om_1", "hi");
     w.advance(2999);
     assert!(w.completed.is_empty());
-    w.advance(1);
+    w.advance(301);
     assert!(w.completed[0].result.is_ok());
     assert_eq!((w.bot.state(), w.faults().len()), (State::Open, 0));
 }

@@ -40,7 +40,7 @@ async fn a_clock_that_jumps_between_1970_and_the_future_loses_nothing() {
     for id in ids {
         platform.push(&said(id, id)).unwrap();
         assert_eq!(answer(&platform, id).await, format!("echo: {id}"));
-        // A ping later, 2 s, the clock is another one.
+        // A ping later the clock is another one.
         let pinged = |record: &Record| matches!(record.kind, Kind::Pinged { .. });
         ping = platform.wait_for_after(ping, pinged, LONG).await.expect("the board pings").number;
     }

@@ -40,14 +40,14 @@ impl Drop for Story {
     }
 }
 
-/// A platform that wants a ping every 2 s, has clients dial again within a second or two, and sends what was not acked
+/// A platform that wants pings often (every 5 s is the most a client gives), has clients dial again within a second, and sends what was not acked
 /// again every second for as long as a story may take.
 pub(crate) fn quick() -> PlatformConfig {
     PlatformConfig {
         client_config: ClientConfig {
             reconnect_count: Some(-1),
             reconnect_interval: Some(1),
-            reconnect_nonce: Some(0),
+            reconnect_nonce: Some(1),
             ping_interval: Some(2),
         },
         redelivery: vec![Duration::from_secs(1); 120],
