@@ -34,8 +34,8 @@ pub struct Fatal {
     pub reason: FatalReason,
     /// The platform's code, 0 where none came.
     pub code: i64,
-    /// The platform's own words, cut to 96 bytes.
-    pub message: Short<96>,
+    /// The platform's own words, cut to 80 bytes.
+    pub message: Short<80>,
     /// The last fault, where the bot gave up.
     pub last: Option<LinkFault>,
 }

@@ -94,7 +94,7 @@ fn read_answer(
 #[derive(Default)]
 struct Body {
     code: Option<i64>,
-    message: Short<96>,
+    message: Short<80>,
     url: Option<Result<(), crate::fault::UrlFault>>,
     config: Option<ClientConfig>,
 }

@@ -61,7 +61,7 @@ impl Api<'_> {
                 Some(Fatal {
                     reason: FatalReason::Credentials,
                     code: refused.code,
-                    message: refused.message,
+                    message: Short::new(refused.message.as_str()),
                     last: None,
                 })
             }

@@ -64,7 +64,7 @@ pub(crate) fn code_class(code: i64) -> Option<CodeClass> {
 }
 
 /// What a discovery answer with a non-zero `code` means.
-pub(crate) fn refused_discovery(code: i64, message: Short<96>, class: CodeClass, floor_ms: u64) -> Outcome {
+pub(crate) fn refused_discovery(code: i64, message: Short<80>, class: CodeClass, floor_ms: u64) -> Outcome {
     let fault = LinkFault::DiscoveryCode(code);
     match class {
         CodeClass::Fatal(reason) => Outcome::Fatal(Fatal { reason, code, message, last: None }, fault),

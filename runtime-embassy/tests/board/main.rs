@@ -22,6 +22,7 @@
 )]
 #![cfg(unix)] // QMP comes over a Unix socket
 
+mod hostile;
 mod rest;
 mod small;
 mod start;
