@@ -77,9 +77,12 @@ pub struct Config<'a> {
     /// Where the bot's own `open_id` comes from.
     pub own_open_id: OwnOpenId<'a>,
     /// For boards that cannot hold two TLS sessions: at most one lane is wished for at a time. A second after a call is
-    /// ready, the long connection is closed with 1000, everything that waits, and what the program has to say within
-    /// 0.3 s of each result, is sent over one HTTP connection, for 30 s at most; then the bot comes back without jitter. Meant for rare replies: every turn costs two TLS handshakes and a discovery, and events
-    /// that arrive meanwhile wait on the platform. [`Stats::turns`](crate::Stats::turns) counts them.
+    /// ready, the long connection is closed with 1000; everything that waits, and what the program has to say within
+    /// 0.3 s of each result, is sent over one HTTP connection, for 30 s at most; then the bot comes back without jitter.
+    ///
+    /// Meant for rare replies: every turn costs two TLS handshakes and a discovery, and events that arrive meanwhile wait
+    /// on the platform. Acknowledgement reactions and a lookup of the bot's identity take turns, too. Callbacks that wait
+    /// for an answer 2 s after a turn was due get `{}`. [`Stats::turns`](crate::Stats::turns) counts them.
     pub planned_turns: bool,
     /// Allows `http` and `ws` to hosts other than this machine. The app secret then travels in the clear.
     pub dangerously_allow_plaintext: bool,

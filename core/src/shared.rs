@@ -152,11 +152,28 @@ impl Shared<'_> {
     /// An answer of the platform told its time.
     pub(crate) fn platform_told(&mut self, unix: UnixMillis) {
         self.platform_wall = Some((self.now, unix));
-        let ahead = self.wall.map_or(0, |told| {
-            let (wall, platform) = (self.passed_since(told).0, unix.0);
-            let apart = i64::try_from(wall.abs_diff(platform)).unwrap_or(i64::MAX);
-            if wall < platform { apart.saturating_neg() } else { apart }
-        });
+        self.compare_clocks();
+    }
+
+    /// The runtime told its clock, or that it has none.
+    pub(crate) fn wall_told(&mut self, unix: Option<UnixMillis>) {
+        let is_news = self.wall.is_none() || self.wall_is_off;
+        self.wall = unix.map(|unix| (self.now, unix));
+        // A machine that slept tells a leap, while the monotonic clock behind the platform's stood still: that one is off.
+        if is_news {
+            self.compare_clocks();
+        }
+    }
+
+    fn compare_clocks(&mut self) {
+        let ahead = match (self.wall, self.platform_wall) {
+            (Some(wall), Some(platform)) => {
+                let (wall, platform) = (self.passed_since(wall).0, self.passed_since(platform).0);
+                let apart = i64::try_from(wall.abs_diff(platform)).unwrap_or(i64::MAX);
+                if wall < platform { apart.saturating_neg() } else { apart }
+            }
+            _ => 0,
+        };
         let is_off = ahead.unsigned_abs() > CLOCK_OFF_MS;
         if is_off && !self.wall_is_off {
             self.report.notice(Notice::ClockOff { ahead_s: ahead / 1000 });

@@ -73,7 +73,8 @@ impl fmt::Display for LanesError {
         let Self { lanes, connectors } = self;
         write!(
             f,
-            "the storage has {lanes} Http lanes and run gets {connectors} connectors for them: make both the same"
+            "the storage has {lanes} Http lanes and run gets {connectors} connectors for them: make both the same, or switch \
+             planned_turns on and give one connector for all"
         )
     }
 }
@@ -95,8 +96,8 @@ impl<const HTTP: usize> Runner<'_, HTTP> {
     /// Runs the bot to its end: `socket` opens the long connection, `http` the `Http` lanes (without them, `socket` opens
     /// both in turns). `hook` is told what people may want to know.
     ///
-    /// Give it a task of its own, and embassy-net's runner another one: each look at a socket wakes that runner, and in one
-    /// task with it the bot would never sleep.
+    /// Give it a task of its own, and the network stack's runner another one: in one task the two would keep each other
+    /// awake.
     ///
     /// Dropping the future drops every stream without a goodbye; calls that are waited for then never return, and the
     /// bot cannot be run again.

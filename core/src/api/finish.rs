@@ -69,7 +69,9 @@ impl Api<'_> {
                 let wait_ms = self.token.failed(refused, floor_ms, &mut shared.rng, shared.now);
                 let message = Short::new(refused.message.as_str());
                 shared.report.notice(Notice::TokenFailed { code: refused.code, message, wait_ms });
-                if self.lookup.is_first() {
+                // Where streams take turns, a lookup that is due at every chance would cost one each.
+                let costs_turns = shared.rules.planned_turns && self.lookup.is_due(shared.now);
+                if self.lookup.is_first() || costs_turns {
                     self.lookup.failed(wait_ms, &mut shared.rng, shared.now);
                 }
                 None

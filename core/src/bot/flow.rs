@@ -75,7 +75,8 @@ impl Bot<'_> {
         // A request that does not fit its lane ends at once and frees the lane again: at most once a call and lane.
         while self.end.is_none() {
             let first = self.started && self.shared.rules.identity_first && self.api.lookup.is_first();
-            let discovery = self.started && self.link.phase() == Phase::Discovering && !first && !self.lingers();
+            let wanted = !planned || (matches!(self.stopping, Stopping::No) && !self.lingers());
+            let discovery = self.started && self.link.phase() == Phase::Discovering && !first && wanted;
             let identity = first || (self.started && self.link.has_discovered());
             let due = api::Due {
                 discovery,
@@ -153,7 +154,11 @@ impl Bot<'_> {
     /// Closes the long connection for the calls that are ready, once others had time to join them and the acks are out.
     fn turn_step(&mut self) {
         let (now, identity) = (self.shared.now, self.link.has_discovered());
-        if self.link.phase() != Phase::Open || !self.api.is_work_ready(identity, now) {
+        let is_work_ready = self.api.is_work_ready(identity, now);
+        if is_work_ready && !matches!(self.stopping, Stopping::No) {
+            self.link.give_way(&mut self.shared);
+        }
+        if self.link.phase() != Phase::Open || !is_work_ready {
             self.turn = None;
             return;
         }

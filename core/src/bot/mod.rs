@@ -247,7 +247,7 @@ impl<'s> Bot<'s> {
     /// [`Notice::ClockOff`] says so: the platform's own clock serves instead.
     pub fn handle_wall_clock(&mut self, now: Instant, unix: Option<UnixMillis>) {
         self.fact(now, |bot| {
-            bot.shared.wall = unix.map(|unix| (bot.shared.now, unix));
+            bot.shared.wall_told(unix);
             bot.tell_time();
         });
     }

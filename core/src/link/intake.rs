@@ -12,6 +12,8 @@ use core::ops::Range;
 use crate::storage::Region;
 use crate::wire::websocket::{Opcode, Part, Sequence, Utf8, WsError, WsHeader};
 
+/// A longer ws frame ends the connection; one that only does not fit is counted off (protocol section 7.3).
+const LONGEST_FRAME: u64 = 64 * 1024 * 1024;
 /// Room kept for the next ws frame's header and a whole control frame, whatever a message takes.
 const RAW_ROOM: usize = 160;
 /// Memory a host keeps also over quiet times, so that an ordinary event allocates nothing.
@@ -173,6 +175,9 @@ impl<'s> Intake<'s> {
                 let start = self.raw_start.saturating_add(header_len);
                 self.skip_raw(end);
                 return Ok(Step::Control(header.opcode, start..start.saturating_add(payload_len)));
+            }
+            if header.len > LONGEST_FRAME {
+                return Err(WsError::FrameTooLong);
             }
             let (text, last, first) = match self.sequence.accept(&header)? {
                 Part::First { text, last } => (text, last, true),

@@ -319,9 +319,22 @@ impl<'s> Link<'s> {
 
     /// Makes room for calls.
     pub(crate) fn start_turn(&mut self, shared: &mut Shared<'_>) {
+        let arrived = self.session.arrived();
+        if let Some(answer) = self.session.refuse_callback(shared.now, self.intake.message(), &mut shared.report) {
+            self.resolve(answer, arrived, shared);
+        }
+        self.stop_responses(shared);
         if self.phase == Phase::Open {
             count(&mut shared.report.stats.turns);
             self.start_closing(1000, Then::Turn, shared);
+        }
+    }
+
+    /// Lets go of a connection that is not open yet, for calls that cannot wait for it.
+    pub(crate) fn give_way(&mut self, shared: &mut Shared<'_>) {
+        if matches!(self.phase, Phase::Connecting { .. } | Phase::Upgrading { .. }) {
+            self.release(shared);
+            self.discover(shared.now);
         }
     }
 

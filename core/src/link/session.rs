@@ -404,6 +404,17 @@ impl<'s> Session<'s> {
         self.handle_delivered(now, id, Verdict::Refused, message, report)
     }
 
+    /// Refuses the waiting event if it is a callback, which gets its answer whatever happens: the connection closes.
+    pub(super) fn refuse_callback(
+        &mut self,
+        now: Instant,
+        message: &[u8],
+        report: &mut Report<'_>,
+    ) -> Option<Option<Answer>> {
+        let id = self.offered.as_ref().filter(|offered| offered.spans.callback)?.id;
+        self.handle_delivered(now, id, Verdict::Refused, message, report)
+    }
+
     /// When the waiting event's frame came in, for `biz_rt`.
     pub fn arrived(&self) -> Option<Instant> {
         self.offered.as_ref().map(|offered| offered.arrived)

@@ -195,7 +195,7 @@ pub fn decimal_i32(digits: impl Iterator<Item = u8>) -> Option<i32> {
     if text.starts_with('+') { None } else { text.parse().ok() }
 }
 
-// The parsers of `core::net` would be 2 KB of flash, and panic sites of their own.
+// Parsers of whole addresses would be 2 KB of flash.
 
 /// What may be an IPv6 address; one that is none cannot be dialled.
 fn is_ipv6(host: &str) -> bool {
@@ -205,7 +205,8 @@ fn is_ipv6(host: &str) -> bool {
 
 /// `127.0.0.0/8`, as four decimal numbers and nothing else.
 fn is_loopback_ipv4(host: &str) -> bool {
-    let number = |part: &str| (1..=3).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
+    // What is no number of an address would be asked of a resolver, and a stranger's answer taken for this machine.
+    let number = |part: &str| part.parse::<u8>().is_ok() && (part == "0" || !part.starts_with(['0', '+']));
     host.starts_with("127.") && host.split('.').count() == 4 && host.split('.').all(number)
 }
 
@@ -251,6 +252,10 @@ mod tests {
             ("http://127.3.2.1", true),
             ("http://[::1]:80/x", true),
             ("http://127.evil.example", false),
+            ("http://127.0.0.256", false),
+            ("http://127.0.0.01", false),
+            ("http://127.0.0", false),
+            ("http://127.0.0.1.", false),
             ("http://10.0.2.2", false),
         ] {
             assert_eq!(Url::parse(text).map(|url| url.is_loopback()), Ok(loopback), "{text}");

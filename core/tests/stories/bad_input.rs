@@ -56,11 +56,26 @@ fn every_first_pair_of_bytes_is_survived() {
 }
 
 #[test]
-fn a_length_of_petabytes_reserves_nothing_and_is_counted_off() {
+fn a_length_that_nobody_means_ends_the_connection_and_reserves_nothing() {
+    for len in [(64 << 20) + 1, (1 << 32) + 5, 1_u64 << 62, (1 << 63) - 1] {
+        let mut w = World::small().open();
+        let mut bytes = vec![0x82, 127];
+        bytes.extend(len.to_be_bytes());
+        bytes.extend(b"{}");
+        w.raw(&bytes);
+        assert_eq!(w.codes(), [1009], "{len}");
+        w.until_open(60_000);
+        w.event("m1", &message_json("e1", "om_1", "x"));
+        assert_eq!(w.ids(), ["e1"]);
+    }
+}
+
+#[test]
+fn a_length_of_megabytes_reserves_nothing_and_is_counted_off() {
     let mut w = World::small().open();
     let frame = event_frame("m1", &message_json("e1", "om_1", "x"));
     let mut bytes = vec![0x82, 127];
-    bytes.extend((1_u64 << 62).to_be_bytes());
+    bytes.extend((64_u64 << 20).to_be_bytes());
     bytes.extend(&frame);
     w.raw(&bytes);
     w.raw(&[b'x'; 50_000]);

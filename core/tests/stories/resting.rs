@@ -73,14 +73,14 @@ fn the_platforms_clock_is_known_from_its_answers_and_makes_a_message_stale_where
     let fetched = Config { own_open_id: OwnOpenId::Fetched, gate, ..config() };
     let mut w = World::with(fetched, Storage::growable());
     // message_json is of 2023-11-14 22:13:20.
-    w.script.bot_infos.push_back(dated("Tue, 14 Nov 2023 22:50:00 GMT"));
+    w.script.bot_infos.push_back(dated("Tue, 14 Nov 2023 22:45:00 GMT"));
     let mut w = w.open();
-    assert_eq!(w.bot.platform_clock().map(|(_, unix)| unix), Some(UnixMillis(1_700_002_200_000)));
+    assert_eq!(w.bot.platform_clock().map(|(_, unix)| unix), Some(UnixMillis(1_700_001_900_000)));
     w.event("m1", &message_json("e1", "om_1", "x"));
     assert_eq!((w.ids().len(), w.dropped(larkwire_core::fault::DropReason::Stale)), (0, 1));
-    w.fact(|bot, now| bot.handle_wall_clock(now, Some(UnixMillis(1_700_000_000_000))));
+    w.fact(|bot, now| bot.handle_wall_clock(now, Some(UnixMillis(1_700_001_720_000))));
     w.event("m2", &message_json("e2", "om_2", "x"));
-    assert_eq!(w.ids(), ["e2"], "the runtime's own clock goes first");
+    assert_eq!(w.ids(), ["e2"], "the runtime's own clock goes first, where they agree to some minutes");
 }
 
 #[test]
@@ -107,4 +107,22 @@ fn a_clock_that_was_never_set_makes_no_message_stale_once_the_platform_has_told_
         w.run();
         assert_eq!(w.notices.iter().filter(|(_, notice)| matches!(notice, Notice::ClockOff { .. })).count(), 1);
     }
+}
+
+#[test]
+fn a_wrong_clock_that_is_told_later_makes_no_message_stale_either() {
+    let date = [("Date", "Tue, 14 Nov 2023 22:13:20 GMT")];
+    let gate = larkwire_core::GateRules {
+        allowed_users: &["*"],
+        stale_after_ms: 30 * 60 * 1000,
+        ..larkwire_core::GateRules::default()
+    };
+    let mut w = World::with(Config { own_open_id: OwnOpenId::Fetched, gate, ..config() }, Storage::growable());
+    w.script.bot_infos.push_back(Reply::with(200, &date, r#"{"code":0,"bot":{"open_id":"ou_bot"}}"#));
+    let mut w = w.open();
+    w.advance(10_000);
+    w.fact(|bot, now| bot.handle_wall_clock(now, Some(UnixMillis(1_700_000_000_000 + 3 * 3_600_000))));
+    w.event("m1", &message_json("e1", "om_1", "x"));
+    assert_eq!(w.ids(), ["e1"]);
+    assert!(w.notices.iter().any(|(_, notice)| matches!(notice, Notice::ClockOff { ahead_s: 10_780..=10_800 })));
 }

@@ -175,3 +175,44 @@ fn a_peer_that_does_not_answer_the_goodbye_holds_a_turn_for_two_seconds() {
     assert!(w.completed[0].result.is_ok());
     assert_eq!((w.bot.state(), w.faults().len()), (State::Open, 0));
 }
+
+#[test]
+fn a_callback_is_answered_before_a_turn_that_cannot_wait_for_its_program() {
+    for decided in [false, true] {
+        let mut w = world().open();
+        w.script.app = if decided { App::Later } else { App::Hold };
+        w.reply("om_0", "hello");
+        w.advance(900);
+        w.event("c1", &other_json("e1", "card.action.trigger"));
+        w.advance(2200);
+        assert_eq!(w.completed.len(), 1);
+        assert_eq!(w.acks.len(), 1, "decided: {decided}");
+        assert_eq!(w.ack_texts(), [r#"{"code":200,"data":"e30="}"#]);
+    }
+}
+
+#[test]
+fn a_call_is_not_lost_when_the_bot_shuts_down_while_it_connects() {
+    let mut w = world();
+    w.script.dial_socket = Dial::Hang;
+    w.start();
+    w.advance(10);
+    assert_eq!(w.bot.state(), State::Connecting);
+    w.reply("om_1", "bye");
+    assert!(w.completed.is_empty(), "it waits for the connection");
+    w.shut_down();
+    w.advance(5000);
+    assert!(w.completed[0].result.is_ok(), "{:?}", w.completed);
+    assert_eq!((w.end(), w.discoveries().len()), (End::Stopped, 1));
+}
+
+#[test]
+fn a_token_that_is_refused_costs_few_turns() {
+    let config = Config { planned_turns: true, own_open_id: OwnOpenId::Fetched, ..config() };
+    let mut w = World::with(config, Storage::growable());
+    w.script.tokens.extend((0..1000).map(|_| Reply::json(500, "{}")));
+    w.start();
+    w.advance(60 * 60 * 1000);
+    assert_eq!(w.bot.state(), State::Open);
+    assert!(w.bot.stats().turns <= 12, "{}", w.bot.stats().turns);
+}

@@ -192,7 +192,7 @@ fn fault<E>(error: Error<E>) -> JournalFault {
     match error {
         Error::Storage { .. } => JournalFault::Flash,
         Error::FullStorage => JournalFault::Full,
-        Error::ItemTooBig => JournalFault::TooLong,
+        Error::BufferTooSmall(_) | Error::ItemTooBig => JournalFault::TooLong,
         _ => JournalFault::Corrupt,
     }
 }

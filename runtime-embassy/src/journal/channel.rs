@@ -12,8 +12,8 @@ use embassy_sync::mutex::Mutex;
 use embassy_sync::signal::Signal;
 use embassy_sync::waitqueue::WakerRegistration;
 use larkwire_core as core_api;
-use larkwire_core::Verdict;
 use larkwire_core::wire::writer::Writer;
+use larkwire_core::{RestoreError, Verdict};
 
 use super::{Entry, IDS_HEADER, Journal, JournalFault, Restored};
 use crate::client::Client;
@@ -34,8 +34,8 @@ use crate::inbox::{Inbox, Offer};
 /// [`Call::Reply`](crate::core::Call::Reply) that is made of the message's id, `om_…`, cut to 50 characters: the platform
 /// sends only one message with it.
 ///
-/// What is not `done` keeps its place, in the journal and among `CAP`; when all are taken, nothing more is received. A
-/// callback is stored, too, and has waited too long when it is handed over after a start: it was answered `{}`.
+/// `CAP` events wait for the program; what it has received and not `done` keeps its place in the journal, and when those are
+/// taken, nothing more is received. Events lie in flash as they came, in the clear. A callback is stored, too, and has waited too long when it is handed over after a start: it was answered `{}`.
 pub struct JournalChannel<J, const N: usize, const CAP: usize> {
     journal: Mutex<NoopRawMutex, J>,
     queue: Queue<NoopRawMutex, Event<N>, CAP>,
@@ -80,9 +80,20 @@ impl<J: Journal, const N: usize, const CAP: usize> JournalChannel<J, N, CAP> {
         client: Client<'s>,
         ids: &mut [u8],
     ) -> Result<(JournalInbox<'a, 's, J, N, CAP>, JournalEvents<'a, J, N, CAP>, Restored), JournalFault> {
+        if ids.len() < IDS_HEADER {
+            return Err(JournalFault::NoRoom);
+        }
         let journal = self.journal.get_mut();
         let mut restored = journal.restore(ids).await?;
-        if client.restore_seen(ids.get(..restored.ids).unwrap_or_default()).is_err() {
+        let is_begun = restored.ids > 0;
+        let is_ours = match client.restore_seen(ids.get(..restored.ids).unwrap_or_default()) {
+            _ if !is_begun => false,
+            Err(RestoreError::OtherApp) => false,
+            Err(RestoreError::TooLate) => return Err(JournalFault::TooLate),
+            Err(_) => return Err(JournalFault::Corrupt),
+            Ok(_) => true,
+        };
+        if !is_ours {
             let mut header = [0; IDS_HEADER];
             // The head is written however much would follow it.
             client.monitor.read(|bot| bot.write_seen(None, &mut Writer::new(&mut header)));
@@ -231,7 +242,7 @@ impl<J: Journal, const N: usize, const CAP: usize> JournalEvents<'_, J, N, CAP> 
         }
     }
 
-    /// The program has dealt with an event: it is not handed over again. Events may be done in any order.
+    /// The program has dealt with an event: it is not handed over again. Events may be done in any order, from one task.
     ///
     /// # Errors
     /// [`JournalFault`]: the event keeps its place, and is handed over again after a start unless this is repeated.

@@ -241,7 +241,8 @@ impl<F: NorFlash, const OPEN: usize, const RECORD: usize> Journal for FlashJourn
         let mut newest: Option<(Half, Commit)> = None;
         for half in [Half::First, Half::Second] {
             let commit = match self.halves.bank(half)?.commit(&mut self.room.0).await {
-                Err(JournalFault::Flash) => return Err(JournalFault::Flash),
+                // Records of a firmware with longer ones are there: they are not to be taken for nothing.
+                Err(fault @ (JournalFault::Flash | JournalFault::TooLong)) => return Err(fault),
                 // The other half may be whole.
                 Err(_) => None,
                 Ok(commit) => commit,

@@ -122,6 +122,8 @@ pub struct Restored {
 pub enum JournalFault {
     /// The flash cannot be read. Next step: [`Journal::begin`] anew; when it comes back, the flash is worn out.
     Corrupt,
+    /// `ids` has no room for the [`IDS_HEADER`]. Next step: give it 32 bytes and 16 for each remembered id.
+    NoRoom,
     /// The flash refused to read, write or erase. Next step: look at its driver, and whether it is worn out.
     Flash,
     /// As many events as there are places wait for [`JournalEvents::done`]. Next step: say `done` for every event.
@@ -132,7 +134,10 @@ pub enum JournalFault {
         /// Bytes that are enough.
         needed: u32,
     },
-    /// The event is longer than a record. Next step: a larger `RECORD`.
+    /// The bot has restored ids, or delivered an event, before the journal was opened. Next step: open the journal first,
+    /// once, and do not restore ids by other means.
+    TooLate,
+    /// An event, or a record that is in the flash already, is longer than a record may be. Next step: a larger `RECORD`.
     TooLong,
     /// [`Journal::restore`] was not called, or [`Journal::begin`] not after it found nothing.
     Unopened,
@@ -145,6 +150,10 @@ impl fmt::Display for JournalFault {
             Self::Flash => f.write_str("the journal's flash refused: look at its driver and its age"),
             Self::Full => f.write_str("every place of the journal waits to be done"),
             Self::Range { needed } => write!(f, "the journal wants whole pages of flash, {needed} bytes"),
+            Self::NoRoom => f.write_str("the room for the journal's ids is shorter than 32 bytes"),
+            Self::TooLate => {
+                f.write_str("the journal was opened after the bot had restored or delivered: open it first")
+            }
             Self::TooLong => f.write_str("the event is longer than a record of the journal: make records larger"),
             Self::Unopened => f.write_str("the journal was not restored first"),
         }

@@ -139,6 +139,8 @@ impl Records {
             self.at = self.at.saturating_add(1);
             match (self.at, self.phase) {
                 (3, Phase::Open) => *byte = OPEN,
+                // The mark is ours alone.
+                (3, _) if *byte == OPEN => return Err(WireError(ErrorKind::InvalidData)),
                 (5, _) => {
                     self.at = 0;
                     self.begin()?;

@@ -255,3 +255,41 @@ fn the_journal_of_another_app_is_begun_anew() {
         beside(doors(platform, &seen), bots, script).await;
     });
 }
+
+#[test]
+fn a_journal_that_is_opened_wrongly_says_so_and_keeps_its_events() {
+    story(async |board, platform| {
+        let (seen, cut) = (RefCell::new(Seen::default()), Done::new());
+        let flash = flash();
+        let first = powered(board, &flash, (config(), 1), &cut, async |_, mut events, _| {
+            events.recv().await.unwrap();
+            cut.signal(());
+            std::future::pending::<()>().await;
+        });
+        let script = async {
+            let mut ws = Ws::accept(platform).await;
+            ws.offer("d1", &message(1, "keep me")).await;
+            ws.hang_up_seen().await;
+        };
+        assert!(beside(doors(platform, &seen), first, script).await.is_none());
+
+        let client = |seed| {
+            let tables = leak(leak(Buffers::<2048, 1024, 2048, 1024, 64>::new()).tables());
+            let bot = Bot::new(config(), tables.storage(), Seed([seed; 32])).unwrap();
+            leak(Resources::<1>::new(bot).unwrap()).split().0
+        };
+        let mut ids = [0; 32 + 16 * 64];
+        let mut channel = JournalChannel::<_, 1024, 2>::new(Book::new(flash.clone(), flash.range()).unwrap());
+        let second = client(2);
+        assert_eq!(channel.open(second, &mut ids[..31]).await.err(), Some(JournalFault::NoRoom));
+        assert_eq!(channel.open(second, &mut ids).await.unwrap().2.unhandled, 1);
+        // The bot knows its ids by now.
+        assert_eq!(channel.open(second, &mut ids).await.err(), Some(JournalFault::TooLate));
+        assert_eq!(channel.open(client(3), &mut ids).await.unwrap().2.unhandled, 1);
+        // A firmware with shorter records does not take longer ones for nothing.
+        let mut short =
+            JournalChannel::<_, 64, 2>::new(FlashJournal::<Flash, 2, 224>::new(flash.clone(), flash.range()).unwrap());
+        assert_eq!(short.open(client(4), &mut ids).await.err(), Some(JournalFault::TooLong));
+        assert_eq!(channel.open(client(5), &mut ids).await.unwrap().2.unhandled, 1);
+    });
+}

@@ -45,6 +45,8 @@ pub enum WsError {
     ControlFragmented,
     /// A control ws frame with more than 125 payload bytes (section 5.5).
     ControlTooLong,
+    /// A ws frame of more than 64 MiB, which nobody means: what follows would be swallowed for hours (section 10.4).
+    FrameTooLong,
     /// A length in more bytes than it needs (section 5.2).
     LengthNotMinimal,
     /// A 64-bit length with its top bit set (section 5.2).
@@ -60,9 +62,11 @@ pub enum WsError {
 }
 
 impl WsError {
-    /// The code to close with: 1007 for bad UTF-8, 1002 for everything else (RFC 6455 section 7.4.1).
+    /// The code to close with: 1007 for bad UTF-8, 1009 for a ws frame that is too long, 1002 for everything else (RFC 6455
+    /// section 7.4.1).
     pub const fn close_code(self) -> u16 {
         match self {
+            Self::FrameTooLong => 1009,
             Self::Utf8 => 1007,
             _ => 1002,
         }
@@ -78,6 +82,7 @@ impl fmt::Display for WsError {
             Self::ContinuationUnexpected => "continuation of no message",
             Self::ControlFragmented => "fragmented control frame",
             Self::ControlTooLong => "control frame over 125 bytes",
+            Self::FrameTooLong => "frame over 64 MiB",
             Self::LengthNotMinimal => "length not in its shortest form",
             Self::LengthTopBit => "length over 2^63",
             Self::Masked => "masked frame from the server",
