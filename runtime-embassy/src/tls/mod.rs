@@ -39,9 +39,8 @@
 //! | record to send | 2048 or more |
 //! | TCP, in each direction | 512 or more; 2048 is a good measure |
 //!
-//! The task that opens TLS wants 36 KB of stack, measured on a Cortex-M4 with P-256; keep 45 KB until it was measured on the
-//! board at hand: the handshake and the chain are
-//! judged on it, synchronously. At 168 MHz each signature of a chain takes a few tenths of a second in which nothing else of
+//! The task that opens TLS wants 36 KB of stack, measured on a Cortex-M4 with P-256; keep 45 KB until it was measured on
+//! the board at hand: the handshake and the chain are judged on it, synchronously. At 168 MHz each signature of a chain takes a few tenths of a second in which nothing else of
 //! its executor runs. Flash, over plain TCP (thumbv7em, `opt-level = "z"`, fat LTO): 71 KB for P-256, 19 KB more for
 //! P-384, 8 KB more for RSA. `opt-level = 3` for the RustCrypto crates buys time with it.
 //!
