@@ -7,6 +7,7 @@ use embassy_net::tcp::{ConnectError, Error, State, TcpReader, TcpSocket};
 use embassy_net::{IpAddress, Stack};
 use embassy_time::{Duration, Timer, with_timeout};
 use embedded_io_async::{ErrorType, Read, Write};
+use larkwire_core::wire::url::is_loopback;
 use larkwire_core::{Closed, Short, Target};
 
 /// How often a stack without an address is looked at.
@@ -70,7 +71,8 @@ pub trait Stream {
     }
 }
 
-/// Plain TCP with TCP_NODELAY over an embassy-net stack. Targets with TLS are refused with [`Closed::Tls`]: this is for
+/// Plain TCP with TCP_NODELAY over an embassy-net stack. `localhost` and loopback addresses are [`Closed::Unreachable`]: a
+/// board has no other program on it, and a resolver would name a stranger. Targets with TLS are refused with [`Closed::Tls`]: this is for
 /// tests, and for gateways whose configuration says `dangerously_allow_plaintext`.
 pub struct TcpConnect<'d> {
     stack: Stack<'d>,
@@ -100,6 +102,9 @@ impl<'d> Connect for TcpConnect<'d> {
     async fn connect(&mut self, to: &Destination) -> Result<TcpStream<'_, 'd>, Closed> {
         if to.tls {
             return Err(Closed::Tls);
+        }
+        if is_loopback(to.host.as_str()) {
+            return Err(Closed::Unreachable);
         }
         dial(self.stack, &mut self.socket, to).await
     }

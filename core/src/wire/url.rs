@@ -143,7 +143,7 @@ impl<'a> Url<'a> {
 
     /// Whether the host is this machine: `localhost` or a loopback address.
     pub fn is_loopback(&self) -> bool {
-        self.host.eq_ignore_ascii_case("localhost") || is_loopback_ipv4(self.host) || is_loopback_ipv6(self.host)
+        is_loopback(self.host)
     }
 
     /// The first value of `name` in the query that is not blank, percent-decoded (protocol section 2.6).
@@ -193,6 +193,11 @@ pub fn decimal_i32(digits: impl Iterator<Item = u8>) -> Option<i32> {
     }
     let text = core::str::from_utf8(text.get(..len)?).ok()?;
     if text.starts_with('+') { None } else { text.parse().ok() }
+}
+
+/// Whether a host name or address, without brackets, is this machine: `localhost` or a loopback address.
+pub fn is_loopback(host: &str) -> bool {
+    host.eq_ignore_ascii_case("localhost") || is_loopback_ipv4(host) || is_loopback_ipv6(host)
 }
 
 // Parsers of whole addresses would be 2 KB of flash.

@@ -159,6 +159,9 @@ fn plain_tcp_says_why_it_opens_no_stream() {
                 ("nowhere.test", 8000, false, Closed::Dns),
                 ("platform.test", 9, false, Closed::Refused),
                 ("192.0.2.1", 8000, false, Closed::Unreachable),
+                ("localhost", 8000, false, Closed::Unreachable),
+                ("127.0.0.1", 8000, false, Closed::Unreachable),
+                ("::1", 8000, false, Closed::Unreachable),
             ] {
                 let to = Destination { host: Short::new(host), port, tls };
                 let opened = connect.connect(&to).await.map(|_| ());
