@@ -12,7 +12,7 @@ use core::ops::Range;
 use crate::storage::Region;
 use crate::wire::websocket::{Opcode, Part, Sequence, Utf8, WsError, WsHeader};
 
-/// A longer ws frame ends the connection; one that only does not fit is counted off (protocol section 7.3).
+/// A longer ws frame ends the connection; one that only does not fit is counted off (protocol section 7.4).
 const LONGEST_FRAME: u64 = 64 * 1024 * 1024;
 /// Room kept for the next ws frame's header and a whole control frame, whatever a message takes.
 const RAW_ROOM: usize = 160;
