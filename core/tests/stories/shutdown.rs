@@ -189,3 +189,15 @@ fn a_thousand_starts_and_stops() {
         assert_eq!(stop(&mut w), 0);
     }
 }
+
+#[test]
+fn a_call_that_is_refused_tells_the_time_all_the_same() {
+    let mut w = World::new().open();
+    w.script.calls.push_back(Reply::Hang);
+    w.reply("om_1", "hangs");
+    w.shut_down();
+    let later = larkwire_core::Instant::from_millis(w.now + 60_000);
+    let refused = w.bot.submit(later, Call::BotInfo);
+    assert_eq!(refused, Err(Misuse::Stopping));
+    assert_eq!(w.bot.state(), State::Closing, "ten seconds for what was accepted are over");
+}
