@@ -6,3 +6,5 @@
 
 #[cfg(feature = "platform")]
 pub mod platform;
+#[cfg(feature = "suite")]
+pub mod suite;

@@ -12,7 +12,7 @@ use super::push::{Payload, Push};
 /// What a person, or another bot, writes.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct ChatMessage {
+pub(crate) struct ChatMessage {
     chat_id: String,
     /// `p2p` by default.
     #[serde(default)]

@@ -15,15 +15,27 @@ const FAR: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 #[derive(Debug)]
 pub(super) struct Clock {
     ahead: watch::Sender<Duration>,
+    /// A moment and its date, where dates go by tokio's clock.
+    wall: Option<(Instant, Duration)>,
 }
 
 impl Default for Clock {
     fn default() -> Self {
-        Self { ahead: watch::Sender::new(Duration::ZERO) }
+        Self { ahead: watch::Sender::new(Duration::ZERO), wall: None }
     }
 }
 
 impl Clock {
+    /// A clock whose dates go by tokio's clock, which may be paused.
+    pub(super) fn with_wall() -> Self {
+        Self { wall: Some((Instant::now(), system_time())), ..Self::default() }
+    }
+
+    /// Time since the epoch.
+    fn wall(&self) -> Duration {
+        self.wall.map_or_else(system_time, |(moment, date)| date + moment.elapsed())
+    }
+
     pub(super) fn now(&self) -> Instant {
         Instant::now() + self.ahead()
     }
@@ -70,7 +82,7 @@ impl Shared {
 impl State {
     /// Time since the epoch, as the platform believes it to be.
     pub(super) fn wall(&self) -> Duration {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = self.clock.wall();
         let offset = Duration::from_secs(self.options.date_offset_s.unsigned_abs());
         if self.options.date_offset_s < 0 { now.saturating_sub(offset) } else { now.saturating_add(offset) }
     }
@@ -79,6 +91,10 @@ impl State {
     pub(super) fn wall_ms(&self) -> String {
         self.wall().as_millis().to_string()
     }
+}
+
+fn system_time() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 /// A date as HTTP writes it (RFC 9110, section 5.6.7): `Sun, 06 Nov 1994 08:49:37 GMT`.

@@ -131,6 +131,10 @@ impl Composed {
         }
     }
 
+    pub(super) fn ws_cut(&self) -> &[usize] {
+        &self.push.ws_cut
+    }
+
     /// Seconds after which more copies follow.
     pub(super) fn again_after(&self) -> &[f64] {
         &self.push.again_after_s

@@ -135,7 +135,14 @@ impl Shared {
                 shared.overdue(id, attempt);
             });
         }
-        handle.command(Command::Send(round_robin(batches)));
+        let messages = round_robin(batches);
+        match deliveries.first().and_then(|id| state.deliveries.ws_cut(*id)) {
+            None => handle.command(Command::Send(messages)),
+            Some(cuts) => {
+                let bytes = messages.iter().flat_map(|message| fragments(message, cuts)).collect();
+                handle.command(Command::Bytes(bytes));
+            }
+        }
     }
 
     /// Delivers what waited for a connection.
@@ -309,6 +316,11 @@ impl Deliveries {
         Some((kind, index, bytes))
     }
 
+    /// Where the frames of a delivery are cut into WebSocket fragments.
+    fn ws_cut(&self, id: u64) -> Option<&[usize]> {
+        Some(self.all.get(&id)?.composed.ws_cut()).filter(|cuts| !cuts.is_empty())
+    }
+
     fn find(&mut self, frame_message_id: Option<&str>) -> Option<(u64, &mut Delivery, usize)> {
         let (id, attempt) = *self.by_frame.get(frame_message_id?)?;
         Some((id, self.all.get_mut(&id)?, attempt))
@@ -339,6 +351,38 @@ impl Attempt {
     fn frame_message_id(&self) -> &str {
         self.frames.first().and_then(|sent| sent.frame.header("message_id")).unwrap_or_default()
     }
+}
+
+/// A message in WebSocket fragments, with a ping before each but the first.
+fn fragments(message: &[u8], cuts: &[usize]) -> Vec<u8> {
+    let mut bounds: Vec<usize> = cuts.iter().map(|cut| (*cut).min(message.len())).collect();
+    bounds.sort_unstable();
+    bounds.push(message.len());
+    let mut bytes = Vec::new();
+    let mut start = 0;
+    for (index, end) in bounds.iter().enumerate() {
+        if index > 0 {
+            bytes.extend([0x89, 1, b'!']);
+        }
+        let opcode = if index == 0 { 2 } else { 0 };
+        let last = if index + 1 == bounds.len() { 0x80 } else { 0 };
+        let part = &message[start..*end];
+        bytes.push(opcode | last);
+        match u16::try_from(part.len()) {
+            Ok(len @ 0..=125) => bytes.push(len as u8),
+            Ok(len) => {
+                bytes.push(126);
+                bytes.extend(len.to_be_bytes());
+            }
+            Err(_) => {
+                bytes.push(127);
+                bytes.extend((part.len() as u64).to_be_bytes());
+            }
+        }
+        bytes.extend(part);
+        start = *end;
+    }
+    bytes
 }
 
 /// The first of each, then the second of each, and so on.

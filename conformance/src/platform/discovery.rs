@@ -4,7 +4,6 @@ use base64::Engine as _;
 use hyper::HeaderMap;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use rand::RngExt as _;
-use rand::rngs::StdRng;
 use rand::seq::SliceRandom as _;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -118,7 +117,7 @@ impl Shared {
         let service_id = state.rng.random_range(33_000_000..34_000_000);
         let device_id = state.rng.random_range(7_000_000_000_000_000_000_u64..8_000_000_000_000_000_000).to_string();
         let ticket = state.random_id("");
-        let query = query(&mut state.rng, &device_id, service_id, &ticket, variant.as_ref());
+        let query = query(state, &device_id, service_id, &ticket, variant.as_ref());
         let target = format!("{SOCKET_PATH}?{query}");
         let url = match variant {
             Some(UrlFault::HttpScheme) => format!("http://{authority}{target}"),
@@ -141,13 +140,15 @@ impl Shared {
 }
 
 /// The parameters in random order, except for `fpid`: it comes first, as in every URL seen in the field.
-fn query(rng: &mut StdRng, device_id: &str, service_id: i32, ticket: &str, variant: Option<&UrlFault>) -> String {
+fn query(state: &mut State, device_id: &str, service_id: i32, ticket: &str, variant: Option<&UrlFault>) -> String {
+    let State { rng, secrets, .. } = state;
     let access_key = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(rng.random::<[u8; 24]>());
     let service_id = match variant {
         Some(UrlFault::BlankServiceId) => String::new(),
         Some(UrlFault::TextServiceId) => "abc".to_owned(),
         _ => service_id.to_string(),
     };
+    secrets.extend([access_key.clone(), ticket.to_owned()]);
     let mut pairs = vec![
         ("aid", "552564".to_owned()),
         ("device_id", device_id.to_owned()),

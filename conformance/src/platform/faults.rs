@@ -248,6 +248,9 @@ pub enum UpgradeFault {
     Extension(String),
     /// 101 and at once the end of the connection.
     AcceptThenDrop,
+    /// This head instead of the platform's own, with the right `Sec-WebSocket-Accept` where it says `{accept}`; after it
+    /// the connection is served.
+    Head(String),
 }
 
 impl From<Answer> for UpgradeFault {

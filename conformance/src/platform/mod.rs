@@ -64,6 +64,8 @@ mod rest;
 mod server;
 mod socket;
 mod state;
+mod stream;
+mod tap;
 mod token;
 mod upgrade;
 
@@ -72,12 +74,17 @@ use std::time::Duration;
 use std::{fmt, io};
 
 use serde::{Deserialize, Serialize};
+use tokio::io::{DuplexStream, duplex};
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 
+use self::clock::Clock;
 use self::socket::{Command, Fate};
 use self::state::{App, Shared};
+use self::stream::{PIPE, Stream};
 
+#[cfg(feature = "suite")]
+pub(crate) use self::chat_message::ChatMessage;
 pub use self::chat_message::Mention;
 pub use self::config::{AppSpec, AppState, ClientConfig, Options, PlatformConfig};
 pub use self::endpoint::Endpoint;
@@ -86,6 +93,7 @@ pub use self::frame::{CONTROL, DATA, Frame, Header};
 pub use self::kind::{AckFault, ClosedBy, Kind};
 pub use self::push::Push;
 pub use self::record::{ConnectionId, PushId, Record, Subscription};
+pub use self::tap::Tapped;
 
 /// A running platform. Dropping it ends everything it started; [`Platform::stop`] also waits for that.
 #[derive(Debug)]
@@ -132,9 +140,29 @@ impl Platform {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "clock_scale must be a number above 0"));
         }
         let listener = TcpListener::bind(config.listen).await?;
-        let shared = Shared::new(config, listener.local_addr()?);
+        let shared = Shared::new(config, listener.local_addr()?, Clock::default());
         shared.spawn(server::accept(Arc::clone(&shared), listener));
         Ok(Self { shared })
+    }
+
+    /// A platform without a listener: clients inside the process get their streams by [`Platform::connect`]. With tokio's
+    /// paused clock nothing then takes real time; dates go by that clock, too.
+    #[must_use]
+    pub fn in_memory(config: PlatformConfig) -> Self {
+        let mut address = config.listen;
+        if address.port() == 0 {
+            // A URL has to have one, though nobody listens.
+            address.set_port(8080);
+        }
+        Self { shared: Shared::new(config, address, Clock::with_wall()) }
+    }
+
+    /// A new stream to the platform, as if by TCP.
+    #[must_use]
+    pub fn connect(&self) -> DuplexStream {
+        let (near, far) = duplex(PIPE);
+        self.shared.spawn(server::serve(Arc::clone(&self.shared), Stream::Pipe(far)));
+        near
     }
 
     /// The domain for clients, `http://127.0.0.1:PORT`.
@@ -249,6 +277,21 @@ impl Platform {
     #[must_use]
     pub fn records(&self) -> Vec<Record> {
         self.shared.log.since(0)
+    }
+
+    /// The last frames of the long connections, both ways.
+    #[must_use]
+    pub fn frames(&self) -> Vec<Tapped> {
+        self.shared.tap.all()
+    }
+
+    /// Everything a client was told in confidence so far: app secrets, tickets, access keys, tokens. None of it belongs
+    /// into a log.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<String> {
+        let state = self.shared.state();
+        let apps = state.apps.values().map(|app| app.spec.app_secret.clone());
+        apps.chain(state.secrets.iter().cloned()).collect()
     }
 
     /// Records from now on.

@@ -26,6 +26,9 @@ pub struct Push {
     pub(super) parts: usize,
     #[serde(default)]
     pub(super) split_at: Option<Vec<usize>>,
+    /// Cuts each frame into WebSocket fragments at these offsets.
+    #[serde(default)]
+    pub(super) ws_cut: Vec<usize>,
     #[serde(default)]
     pub(super) part_order: Option<Vec<usize>>,
     #[serde(default = "one")]
@@ -105,6 +108,7 @@ impl Push {
             patch: None,
             parts: 1,
             split_at: None,
+            ws_cut: Vec::new(),
             part_order: None,
             times: 1,
             again_after_s: Vec::new(),
@@ -156,6 +160,13 @@ impl Push {
     #[must_use]
     pub fn split_at(mut self, offsets: impl Into<Vec<usize>>) -> Self {
         self.split_at = Some(offsets.into());
+        self
+    }
+
+    /// Sends each frame in WebSocket fragments, cut at these offsets, with a WebSocket ping before each continuation.
+    #[must_use]
+    pub fn ws_cut(mut self, offsets: impl Into<Vec<usize>>) -> Self {
+        self.ws_cut = offsets.into();
         self
     }
 

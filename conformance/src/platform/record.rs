@@ -29,6 +29,14 @@ pub struct Record {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct PushId(pub(super) u64);
 
+impl PushId {
+    /// As it stands in records.
+    #[must_use]
+    pub fn number(self) -> u64 {
+        self.0
+    }
+}
+
 /// One WebSocket connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct ConnectionId(pub(super) u64);
@@ -55,11 +63,15 @@ impl Log {
         Self { started: clock.now(), clock, limit: limit.max(1), kept: Mutex::default(), head }
     }
 
+    /// Milliseconds since the platform started.
+    pub(super) fn at_ms(&self) -> u64 {
+        u64::try_from(self.clock.now().saturating_duration_since(self.started).as_millis()).unwrap_or(u64::MAX)
+    }
+
     pub(super) fn add(&self, app_id: Option<&str>, kind: Kind) {
         let mut kept = lock(&self.kept);
         let number = self.head.borrow().number + 1;
-        let at_ms =
-            u64::try_from(self.clock.now().saturating_duration_since(self.started).as_millis()).unwrap_or(u64::MAX);
+        let at_ms = self.at_ms();
         kept.push_back(Record { number, at_ms, app_id: app_id.map(str::to_owned), kind });
         if kept.len() > self.limit {
             kept.pop_front();
@@ -100,6 +112,16 @@ impl Subscription {
     pub(super) fn from_now(log: Arc<Log>) -> Self {
         let read = log.head.borrow().number;
         Self::new(log, read)
+    }
+
+    /// The next record, if it is there already.
+    pub fn try_next(&mut self) -> Option<Record> {
+        if self.ready.is_empty() && self.head.borrow_and_update().number > self.read {
+            self.ready = self.log.since(self.read).into();
+        }
+        let record = self.ready.pop_front()?;
+        self.read = record.number;
+        Some(record)
     }
 
     /// The next record; `None` once the platform has stopped. Dropping the future loses nothing.

@@ -16,6 +16,8 @@ pub(super) enum Outcome {
     Reply(Response<Full<Bytes>>),
     /// An answer, after which the connection speaks WebSocket.
     Upgrade(Response<Full<Bytes>>, Box<Seat>),
+    /// These bytes, after which the connection speaks WebSocket.
+    UpgradeBytes(String, Box<Seat>),
     /// These bytes, then the end of the connection.
     Bytes(String),
     /// Nothing.
@@ -29,7 +31,7 @@ impl Outcome {
     pub(super) fn status(&self) -> u16 {
         match self {
             Self::Reply(response) | Self::Upgrade(response, _) => response.status().as_u16(),
-            Self::Bytes(_) | Self::Hang | Self::Drop => 0,
+            Self::UpgradeBytes(..) | Self::Bytes(_) | Self::Hang | Self::Drop => 0,
         }
     }
 }

@@ -15,7 +15,7 @@ use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 
 use super::clock::http_date;
 use super::discovery::SOCKET_PATH;
@@ -23,6 +23,7 @@ use super::lock;
 use super::reply::{Outcome, json};
 use super::socket::Seat;
 use super::state::Shared;
+use super::stream::Stream;
 
 /// The largest request body that is read.
 const MAX_BODY: usize = 16 * 1024 * 1024;
@@ -30,6 +31,7 @@ const MAX_BODY: usize = 16 * 1024 * 1024;
 /// What becomes of a connection after HTTP.
 enum After {
     WebSocket(Box<Seat>),
+    BytesThenWebSocket(String, Box<Seat>),
     Bytes(String),
 }
 
@@ -48,17 +50,18 @@ impl std::error::Error for NoAnswer {}
 pub(super) async fn accept(shared: Arc<Shared>, listener: TcpListener) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => shared.spawn(serve(Arc::clone(&shared), stream)),
+            Ok((stream, _)) => {
+                if stream.set_nodelay(true).is_ok() {
+                    shared.spawn(serve(Arc::clone(&shared), Stream::Tcp(stream)));
+                }
+            }
             // Out of file descriptors, most likely: others have to go first.
             Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
         }
     }
 }
 
-async fn serve(shared: Arc<Shared>, stream: TcpStream) {
-    if stream.set_nodelay(true).is_err() {
-        return;
-    }
+pub(super) async fn serve(shared: Arc<Shared>, stream: Stream) {
     let after = Mutex::new(None);
     let service = service_fn(|request| Box::pin(answer(&shared, request, &after)));
     let mut connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
@@ -69,6 +72,11 @@ async fn serve(shared: Arc<Shared>, stream: TcpStream) {
     let after = lock(&after).take();
     match after {
         Some(After::WebSocket(seat)) => seat.serve(stream, parts.read_buf.into()).await,
+        Some(After::BytesThenWebSocket(bytes, seat)) => {
+            if stream.write_all(bytes.as_bytes()).await.is_ok() {
+                seat.serve(stream, parts.read_buf.into()).await;
+            }
+        }
         Some(After::Bytes(bytes)) => {
             // The client may be gone already.
             let _ = stream.write_all(bytes.as_bytes()).await;
@@ -87,6 +95,10 @@ async fn answer(
         Outcome::Upgrade(response, seat) => {
             *lock(after) = Some(After::WebSocket(seat));
             Ok(dated(shared, response))
+        }
+        Outcome::UpgradeBytes(bytes, seat) => {
+            *lock(after) = Some(After::BytesThenWebSocket(bytes, seat));
+            Err(NoAnswer)
         }
         Outcome::Bytes(bytes) => {
             *lock(after) = Some(After::Bytes(bytes));

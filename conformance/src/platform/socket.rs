@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use futures_util::{Sink, SinkExt as _, Stream, StreamExt as _};
 use tokio::io::AsyncWriteExt as _;
-use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, Interval, interval, sleep_until, timeout};
 use tokio_tungstenite::WebSocketStream;
@@ -21,8 +20,10 @@ use super::frame::{CONTROL, DATA, Frame, Received};
 use super::kind::{ClosedBy, Kind};
 use super::record::ConnectionId;
 use super::state::Shared;
+use super::stream::Stream as ByteStream;
+use super::tap::What;
 
-type Socket = WebSocketStream<TcpStream>;
+type Socket = WebSocketStream<ByteStream>;
 
 /// The platform's end of a connection.
 #[derive(Clone, Debug)]
@@ -117,7 +118,7 @@ impl Seat {
     }
 
     /// Serves the connection until it ends.
-    pub(super) async fn serve(self: Box<Self>, stream: TcpStream, read_buf: Vec<u8>) {
+    pub(super) async fn serve(self: Box<Self>, stream: ByteStream, read_buf: Vec<u8>) {
         let Self { peer, mut commands, mut fate, drop_at_once } = *self;
         if drop_at_once {
             return peer.closed(ClosedBy::Platform, None, "accepted, then dropped");
@@ -150,7 +151,7 @@ impl Seat {
                 Fate::Cut => return,
                 Fate::Reset => {
                     // Without it the end is an ordinary one, which is the closest there is.
-                    let _ = socket.get_ref().set_zero_linger();
+                    let _ = socket.get_ref().reset_at_end();
                     return;
                 }
             }
@@ -182,7 +183,7 @@ impl Peer {
         let mut ws_ping = ws_ping_ms.map(|ms| interval(Duration::from_millis(ms.max(1))));
         loop {
             let written = tokio::select! {
-                Some(command) = commands.recv() => match command {
+                Some(command) = commands.recv() => match self.tapped(command) {
                     Command::Send(messages) => send_all(sink, messages).await,
                     Command::Text(text) => sink.send(Message::Text(text.into())).await,
                     Command::Bytes(bytes) => return Pause::Bytes(bytes),
@@ -217,9 +218,26 @@ impl Peer {
         }
     }
 
+    fn tapped(&self, command: Command) -> Command {
+        match &command {
+            Command::Bytes(bytes) => self.shared.tap(self.handle.id, false, What::Bytes(bytes)),
+            Command::Close(..) => {}
+            Command::Send(messages) => {
+                messages.iter().for_each(|message| self.shared.tap(self.handle.id, false, What::Binary(message)));
+            }
+            Command::Text(text) => self.shared.tap(self.handle.id, false, What::Text(text)),
+        }
+        command
+    }
+
+    fn heard(&self, bytes: &[u8]) -> Result<Received, prost::DecodeError> {
+        self.shared.tap(self.handle.id, true, What::Binary(bytes));
+        Received::parse(bytes)
+    }
+
     fn received(&self, message: Message, pings: &mut Pings) {
         match message {
-            Message::Binary(bytes) => match Received::parse(&bytes) {
+            Message::Binary(bytes) => match self.heard(&bytes) {
                 Ok(received) if received.frame.method == DATA => {
                     self.shared.acked(&self.app_id, self.handle.id, &received);
                 }

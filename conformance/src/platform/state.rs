@@ -21,6 +21,7 @@ use super::kind::{ClosedBy, Kind};
 use super::push::Push;
 use super::record::{ConnectionId, Log, PushId};
 use super::socket;
+use super::tap::{Tap, What};
 use super::token::Tokens;
 use super::{UnknownApp, lock};
 
@@ -31,6 +32,7 @@ pub(super) struct Shared {
     pub(super) address: SocketAddr,
     pub(super) clock: Arc<Clock>,
     pub(super) log: Arc<Log>,
+    pub(super) tap: Tap,
     state: Mutex<State>,
     runtime: Handle,
     tasks: Mutex<JoinSet<()>>,
@@ -50,6 +52,8 @@ pub(super) struct State {
     pub(super) options: Options,
     pub(super) rng: StdRng,
     pub(super) tickets: HashMap<String, Ticket>,
+    /// Everything that was given out in confidence.
+    pub(super) secrets: Vec<String>,
     last_connection: u64,
     last_push: u64,
 }
@@ -66,8 +70,8 @@ pub(super) struct App {
 }
 
 impl Shared {
-    pub(super) fn new(config: PlatformConfig, address: SocketAddr) -> Arc<Self> {
-        let clock = Arc::new(Clock::default());
+    pub(super) fn new(config: PlatformConfig, address: SocketAddr, clock: Clock) -> Arc<Self> {
+        let clock = Arc::new(clock);
         let state = State {
             apps: BTreeMap::new(),
             client_config: config.client_config.clone(),
@@ -79,6 +83,7 @@ impl Shared {
             first_app: None,
             rng: config.seed.map_or_else(rand::make_rng, StdRng::seed_from_u64),
             tickets: HashMap::new(),
+            secrets: Vec::new(),
             last_connection: 0,
             last_push: 0,
         };
@@ -88,6 +93,7 @@ impl Shared {
             address,
             clock,
             log,
+            tap: Tap::default(),
             state: Mutex::new(state),
             runtime: Handle::current(),
             tasks: Mutex::default(),
@@ -118,6 +124,10 @@ impl Shared {
             }
             tasks.shutdown().await;
         }
+    }
+
+    pub(super) fn tap(&self, connection: ConnectionId, from_client: bool, what: What<'_>) {
+        self.tap.add(self.log.at_ms(), connection, from_client, what);
     }
 
     pub(super) fn client_fault(&self, app_id: Option<&str>, connection: Option<ConnectionId>, what: impl Into<String>) {

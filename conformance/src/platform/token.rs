@@ -130,6 +130,9 @@ impl Shared {
             app.tokens.issued.push(token.clone());
             token
         });
+        if !reused {
+            state.secrets.push(token.value.clone());
+        }
         let expire = token.expires.saturating_duration_since(now).as_secs_f64().ceil() as u64;
         self.log.add(Some(app_id), Kind::TokenIssued { token: kind.name().to_owned(), reused, expire });
         Ok(json!({ "code": 0, "msg": "ok", member: token.value, "expire": expire }))

@@ -49,6 +49,9 @@ impl Shared {
         if let Some(UpgradeFault::Extension(extension)) = &fault {
             headers.push(("sec-websocket-extensions", extension));
         }
+        if let Some(UpgradeFault::Head(head)) = &fault {
+            return Outcome::UpgradeBytes(head.replace("{accept}", &accept), Box::new(seat));
+        }
         Outcome::Upgrade(response(101, String::new(), headers), Box::new(seat))
     }
 

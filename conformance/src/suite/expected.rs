@@ -1,0 +1,241 @@
+//! What a scenario waits for, and whether something that was seen is it.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::log::{Names, Seen};
+
+/// Declares the kinds with their members: all may be left out, and what is given must fit.
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $kind:ident { $($(#[$member_doc:meta])* $member:ident : $type:ty),* $(,)? })*) => {
+        /// Something to be seen. A kind of record of the platform (`PLATFORM.md`), or a report of the shim (`PROTOCOL.md`).
+        #[derive(Clone, Debug, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum Expected {
+            $($(#[$doc])* $kind($kind),)*
+        }
+        $(
+            $(#[$doc])*
+            #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+            #[serde(deny_unknown_fields, default)]
+            pub struct $kind {
+                $($(#[$member_doc])* #[serde(skip_serializing_if = "Option::is_none")] pub(crate) $member: Option<$type>,)*
+            }
+        )*
+    };
+}
+
+kinds! {
+    /// An acknowledgement.
+    Acked {
+        /// Of this push.
+        push: String,
+        code: i64,
+        /// `data`, decoded.
+        data: Value,
+        /// Whether there is `data`.
+        has_data: bool,
+        /// Code 200, in time, on its own connection, on the frame that completed the message.
+        settled: bool,
+        /// Nothing deviates from the frame that is answered.
+        faithful: bool,
+        /// Nothing deviates in these: `SeqID`, `headers`, `LogIDNew`, `payload_type`, `biz_rt`, `data`, `unknown fields` …
+        faithful_in: Vec<String>,
+        latency_at_most_ms: u64,
+    }
+    /// The answer to a callback.
+    CallbackAnswered {
+        push: String,
+        event_type: String,
+        data: Value,
+        in_time: bool,
+        faithful: bool,
+        latency_at_least_ms: u64,
+        latency_at_most_ms: u64,
+    }
+    /// A card of the bot was replaced.
+    CardPatched { message_id: String, content_contains: String }
+    /// A card was updated after its callback.
+    CardUpdated { message_id: String, uses: u64 }
+    /// The platform objects to something.
+    ClientFault { what_contains: String }
+    /// A connection is over.
+    Closed { by: String, code: u64, reason_contains: String }
+    /// A URL was given out.
+    Discovered {}
+    /// A message was edited.
+    Edited { message_id: String, content_contains: String }
+    /// The client has ended.
+    Ended { how: String, code: i64, text_contains: String }
+    /// A handler was called.
+    Event {
+        push: String,
+        event_type: String,
+        event_id: String,
+        message_id: String,
+        chat_id: String,
+        chat_type: String,
+        text: String,
+        /// A client that gives no text is taken at its word.
+        text_if_given: String,
+        text_contains: String,
+        text_len: u64,
+        json_contains: String,
+    }
+    /// The process is over.
+    Exited { code: i64 }
+    /// A push is not tried again.
+    GaveUp { push: String, reason_contains: String }
+    /// A remark of the shim.
+    Note { text_contains: String }
+    /// Anything that the process wrote or said.
+    Output { contains: String, /** A secret of the platform's or the app's is in it. */ secret: bool }
+    /// A ping of the protocol.
+    Pinged { first: bool }
+    /// A first delivery.
+    Pushed { push: String }
+    /// A push waits for a connection.
+    Queued { push: String }
+    /// A reaction.
+    Reacted { message_id: String, emoji_type: String, emoji_one_of: Vec<String>, emoji_none_of: Vec<String> }
+    /// A look-up.
+    Read { call: String, id: String }
+    /// The bot took a message back.
+    Recalled { message_id: String }
+    /// A delivery again.
+    Redelivered { push: String, attempt: u64 }
+    /// A request was refused.
+    Refused { what: String, what_contains: String, status: u64, code: i64 }
+    /// A reply.
+    Replied {
+        parent_id: String,
+        msg_type: String,
+        content_contains: String,
+        in_thread: bool,
+        repeated: bool,
+        has_uuid: bool,
+    }
+    /// A call is over.
+    Result { /** By its name. */ call: String, ok: bool, code: i64, has_message_id: bool, open_id: String }
+    /// A message.
+    Sent {
+        receive_id: String,
+        receive_id_type: String,
+        msg_type: String,
+        content_contains: String,
+        repeated: bool,
+        has_uuid: bool,
+    }
+    /// An answer to no push.
+    StrayAck { frame_message_id: String, code: i64 }
+    /// A token was asked for.
+    TokenIssued { reused: bool }
+    /// No acknowledgement in time.
+    Unacked { push: String }
+    /// A call without a good token.
+    Unauthorized { what_contains: String }
+    /// A reaction was taken back.
+    Unreacted { message_id: String }
+    /// A connection is open.
+    Upgraded {}
+}
+
+impl Expected {
+    /// `acked { push = "m", code = 200 }`, as people write it.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let (kind, members) = self.parts();
+        let members: Vec<String> = members.iter().map(|(name, value)| format!("{name} = {value}")).collect();
+        if members.is_empty() { kind } else { format!("{kind} {{ {} }}", members.join(", ")) }
+    }
+
+    /// Names of pushes and calls that it speaks of.
+    pub(crate) fn labels(&self) -> Vec<String> {
+        let (_, members) = self.parts();
+        let mut labels = Vec::new();
+        for (name, value) in &members {
+            let label = name == "push" || (name == "call" && matches!(self, Self::Result(_)));
+            match value {
+                Value::String(text) if label => labels.push(text.clone()),
+                Value::String(text) => labels.extend(super::log::references(text)),
+                _ => {}
+            }
+        }
+        labels
+    }
+
+    fn parts(&self) -> (String, serde_json::Map<String, Value>) {
+        let mut kind = String::new();
+        let mut members = serde_json::Map::new();
+        if let Ok(Value::Object(whole)) = serde_json::to_value(self)
+            && let Some((name, Value::Object(inner))) = whole.into_iter().next()
+        {
+            kind = name;
+            members = inner;
+        }
+        (kind, members)
+    }
+
+    /// Whether this is it.
+    pub(crate) fn fits(&self, seen: &Seen, names: &Names) -> bool {
+        let (kind, members) = self.parts();
+        let (seen_kind, found) = seen.parts();
+        let same_kind = match kind.as_str() {
+            "closed" => seen_kind == "connection_closed",
+            "output" => matches!(seen_kind.as_str(), "output" | "note" | "event" | "result" | "ended"),
+            kind => kind == seen_kind,
+        };
+        same_kind && members.iter().all(|(name, wanted)| fits(&kind, name, wanted, &found, names))
+    }
+}
+
+fn fits(kind: &str, name: &str, wanted: &Value, found: &Value, names: &Names) -> bool {
+    let filled = wanted.as_str().map(|text| names.fill(text));
+    let text = |member: &str| found.get(member).and_then(Value::as_str).unwrap_or_default();
+    let number = |member: &str| found.get(member).and_then(Value::as_u64).unwrap_or_default();
+    let given = |member: &str| found.get(member).is_some_and(|value| !value.is_null());
+    let filled_text = filled.as_deref().unwrap_or_default();
+    match name {
+        "push" if kind == "event" => {
+            names.is_push(wanted.as_str().unwrap_or_default(), text("event_id"), text("message_id"))
+        }
+        "push" => found.get("push").and_then(Value::as_u64) == names.push(wanted.as_str().unwrap_or_default()),
+        "call" if kind == "result" => names.is_call(wanted.as_str().unwrap_or_default(), number("id")),
+        "contains" => found.to_string().contains(filled_text),
+        "secret" => wanted.as_bool() == Some(names.has_secret(&found.to_string())),
+        "has_data" => wanted.as_bool() == Some(given("data")),
+        "has_uuid" => wanted.as_bool() == Some(given("uuid")),
+        "has_message_id" => wanted.as_bool() == Some(given("message_id")),
+        "faithful" => wanted.as_bool() == Some(faults(found).is_empty()),
+        "faithful_in" => {
+            let faults = faults(found);
+            let named = |field: &Value| {
+                let field = field.as_str().unwrap_or_default();
+                faults.iter().any(|fault| fault == field || fault.starts_with(&format!("{field}[")))
+            };
+            !wanted.as_array().is_some_and(|fields| fields.iter().any(named))
+        }
+        "latency_at_least_ms" => number("latency_ms") >= wanted.as_u64().unwrap_or(u64::MAX),
+        "latency_at_most_ms" => number("latency_ms") <= wanted.as_u64().unwrap_or_default(),
+        "emoji_one_of" => {
+            wanted.as_array().is_some_and(|all| all.iter().any(|one| Some(one) == found.get("emoji_type")))
+        }
+        "emoji_none_of" => {
+            wanted.as_array().is_some_and(|all| all.iter().all(|one| Some(one) != found.get("emoji_type")))
+        }
+        "text_if_given" => !given("text") || text("text") == filled_text,
+        "text_len" => Some(text("text").chars().count() as u64) == wanted.as_u64(),
+        "data" => found.get("data") == Some(wanted),
+        _ => match (name.strip_suffix("_contains"), &filled) {
+            (Some(member), Some(part)) => text(member).contains(part.as_str()),
+            (None, Some(whole)) => found.get(name).and_then(Value::as_str) == Some(whole),
+            _ => found.get(name) == Some(wanted),
+        },
+    }
+}
+
+/// What deviates, by name.
+fn faults(found: &Value) -> Vec<String> {
+    let faults = found.get("faults").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    faults.iter().filter_map(|fault| fault.get("field")?.as_str()).map(str::to_owned).collect()
+}

@@ -1,0 +1,364 @@
+//! A platform, a subject, and the log of what was seen of both.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::engine::{Over, Settings, app_names, changed, unimplemented};
+use super::expected::Expected;
+use super::log::{Names, Observation, Seen};
+use super::outcome::Evidence;
+use super::scenario::Scenario;
+use super::shim::{Command, Report, Start, VERSION};
+use super::subject::{Heard, Running, Setup, Subject};
+use crate::platform::{AppSpec, ClientConfig, Kind, Platform, PlatformConfig, Subscription};
+
+/// How long a shim has to say that it is there; an interpreter with a large SDK takes its time on a busy machine.
+const READY: Duration = Duration::from_secs(20);
+/// Observations in the evidence of a failure.
+const SEEN: usize = 60;
+/// Frames in the evidence of a failure.
+const FRAMES: usize = 16;
+/// Lines of standard error in the evidence of a failure.
+const LINES: usize = 40;
+
+pub(super) struct Lab<'a> {
+    scenario: &'a Scenario,
+    subject: &'a dyn Subject,
+    setup: Setup,
+    running: Option<Running>,
+    records: Subscription,
+    begun: Instant,
+    last_call: u64,
+    pub(super) platform: Arc<Platform>,
+    pub(super) app: AppSpec,
+    pub(super) log: Vec<Observation>,
+    pub(super) names: Names,
+    pub(super) client: Option<(String, String)>,
+    /// Half-open connections, which count as open for ever.
+    pub(super) excused: usize,
+}
+
+impl<'a> Lab<'a> {
+    /// A platform as the scenario wants it.
+    pub(super) async fn set_up(
+        scenario: &'a Scenario,
+        settings: Settings,
+        subject: &'a dyn Subject,
+    ) -> Result<Self, String> {
+        let given = &scenario.body.given;
+        let ms = |value: Option<u64>, default: Duration| value.map_or(default, Duration::from_millis);
+        let default = PlatformConfig::default();
+        let config = PlatformConfig {
+            // Reconnecting is common; nobody wants to wait 30 s for it.
+            client_config: given.client_config.clone().unwrap_or(ClientConfig {
+                reconnect_nonce: Some(1),
+                reconnect_interval: Some(1),
+                ..ClientConfig::default()
+            }),
+            ack_timeout: ms(given.platform.ack_timeout_ms, default.ack_timeout),
+            first_ping_within: ms(given.platform.first_ping_within_ms, default.first_ping_within),
+            url_lifetime: given.platform.url_lifetime_s.map_or(default.url_lifetime, Duration::from_secs),
+            redelivery: given.platform.redelivery_s.as_ref().map_or_else(
+                || default.redelivery.clone(),
+                |waits| waits.iter().filter_map(|wait| Duration::try_from_secs_f64(*wait).ok()).collect(),
+            ),
+            max_connections: given.platform.max_connections.unwrap_or(default.max_connections),
+            options: given.options.clone(),
+            seed: Some(settings.seed),
+            ..default
+        };
+        let platform = if subject.in_memory() {
+            Platform::in_memory(config)
+        } else {
+            Platform::start(config).await.map_err(|error| format!("no port on loopback could be taken: {error}"))?
+        };
+        let app = changed(AppSpec::new("cli_0123456789abcdef", "5ecretOfTheApp0123456789abcdef"), &given.app);
+        platform.add_app(app.clone());
+        platform.faults(|faults| faults.clone_from(&given.faults));
+        for (chat_id, info) in &given.chats {
+            platform.describe_chat(&app.app_id, chat_id, info).map_err(|error| error.to_string())?;
+        }
+        let mut names = Names::default();
+        names.add("app", app_names(&app));
+        let platform = Arc::new(platform);
+        let start = Start {
+            conform: VERSION,
+            base_url: platform.base_url(),
+            app_id: given.app.wrong_id.clone().unwrap_or_else(|| app.app_id.clone()),
+            app_secret: given.app.wrong_secret.clone().unwrap_or_else(|| app.app_secret.clone()),
+            settings: given.settings.clone(),
+        };
+        Ok(Self {
+            scenario,
+            subject,
+            setup: Setup::new(start, settings.seed)?,
+            running: None,
+            records: platform.subscribe(),
+            begun: Instant::now(),
+            last_call: 0,
+            platform,
+            app,
+            log: Vec::new(),
+            names,
+            client: None,
+            excused: 0,
+        })
+    }
+
+    /// Starts the subject and waits until it is ready.
+    pub(super) async fn start(&mut self) -> Result<(), Over> {
+        let from = self.log.len();
+        let running = self.subject.start(&self.platform, &self.setup).map_err(Over::fail)?;
+        self.running = Some(running);
+        self.say(Command::Start(self.setup.start.clone()));
+        let due = Instant::now() + READY;
+        let mut next = from;
+        loop {
+            while let Some(observation) = self.log.get(next) {
+                if let Seen::Shim(Report::Ready { conform, client, version }) = &observation.seen {
+                    if *conform != VERSION {
+                        let what =
+                            format!("the shim speaks version {conform} of the protocol, this suite version {VERSION}");
+                        return Err(Over::fail(what));
+                    }
+                    self.client = Some((client.clone(), version.clone()));
+                    if let Some(handle) = self.scenario.body.given.handle.clone() {
+                        self.say(Command::Handle(handle));
+                    }
+                    return Ok(());
+                }
+                self.fail_fast(next)?;
+                next += 1;
+            }
+            if !self.pump(due).await {
+                return Err(Over::fail(format!("the shim did not say ready within {} s", READY.as_secs())));
+            }
+        }
+    }
+
+    /// A subject that is gone does not hear it.
+    pub(super) fn say(&self, command: Command) {
+        if let Some(running) = &self.running {
+            let _ = running.commands.send(command);
+        }
+    }
+
+    pub(super) async fn kill(&mut self) {
+        if let Some(running) = self.running.take() {
+            running.kill().await;
+        }
+    }
+
+    pub(super) async fn tear_down(mut self) {
+        self.say(Command::Stop);
+        if let Some(mut running) = self.running.take() {
+            let gone = async { while !matches!(running.heard.recv().await, None | Some(Heard::Exited(_))) {} };
+            let _ = timeout(Duration::from_secs(2), gone).await;
+            running.kill().await;
+        }
+        self.platform.stop().await;
+    }
+
+    pub(super) fn next_call(&mut self) -> u64 {
+        self.last_call += 1;
+        self.last_call
+    }
+
+    pub(super) fn now_ms(&self) -> u64 {
+        u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Waits for the next thing to be seen; false when the time is up first.
+    async fn pump(&mut self, until: Instant) -> bool {
+        let heard = async {
+            match &mut self.running {
+                Some(running) => running.heard.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        let seen = tokio::select! {
+            biased;
+            Some(record) = self.records.next() => Seen::Platform(Box::new(record)),
+            heard = heard => match heard {
+                Some(heard) => heard.into(),
+                None => {
+                    self.running = None;
+                    return true;
+                }
+            },
+            () = sleep_until(until) => return false,
+        };
+        self.note(seen);
+        true
+    }
+
+    /// Takes in what is there already.
+    pub(super) fn listen(&mut self) {
+        while let Some(record) = self.records.try_next() {
+            self.note(Seen::Platform(Box::new(record)));
+        }
+        while let Some(heard) = self.running.as_mut().and_then(|running| running.heard.try_recv().ok()) {
+            self.note(heard.into());
+        }
+    }
+
+    fn note(&mut self, seen: Seen) {
+        self.log.push(Observation { at_ms: self.now_ms(), seen, taken: false });
+    }
+
+    /// The first thing from there on that fits and that no step has had; waits for it.
+    pub(super) async fn wait_for(
+        &mut self,
+        expected: &Expected,
+        from: usize,
+        within: Duration,
+    ) -> Result<Option<usize>, Over> {
+        let due = Instant::now() + within;
+        let mut next = from;
+        loop {
+            // Secrets are given out as the story goes on.
+            self.names.set_secrets(self.platform.secrets());
+            while let Some(observation) = self.log.get(next) {
+                if !observation.taken && expected.fits(&observation.seen, &self.names) {
+                    return Ok(Some(next));
+                }
+                self.fail_fast(next)?;
+                next += 1;
+            }
+            if !self.pump(due).await {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// What ends every story.
+    fn fail_fast(&self, index: usize) -> Result<(), Over> {
+        let Some(observation) = self.log.get(index) else { return Ok(()) };
+        if let Some(what) = unimplemented(&observation.seen) {
+            return Err(Over::Unimplemented(what));
+        }
+        match &observation.seen {
+            Seen::Garbage(what) => Err(Over::fail(what.clone())),
+            Seen::Exited(code) if !self.has_ended() && *code != Some(0) => {
+                let how = code.map_or("a signal".to_owned(), |code| format!("exit code {code}"));
+                Err(Over::fail(format!("the shim left with {how}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.log.iter().any(|observation| matches!(observation.seen, Seen::Shim(Report::Ended { .. })))
+    }
+
+    pub(super) fn take(&mut self, index: usize) {
+        if let Some(observation) = self.log.get_mut(index) {
+            observation.taken = true;
+        }
+    }
+
+    pub(super) fn call_it(&mut self, label: &str, index: usize) {
+        if let Some(observation) = self.log.get(index) {
+            self.names.add_place(label, index, &observation.seen);
+        }
+    }
+
+    pub(super) fn words(&self, index: usize) -> String {
+        self.log.get(index).map(|observation| self.line(observation)).unwrap_or_default()
+    }
+
+    fn line(&self, observation: &Observation) -> String {
+        let at = Duration::from_millis(observation.at_ms).as_secs_f64();
+        self.names.redacted(&format!("{at:8.3} s {}", observation.seen.words()))
+    }
+
+    /// What was seen instead: the last of the same kind, or that there was none.
+    pub(super) fn closest(&self, expected: &Expected, from: usize) -> String {
+        let words = expected.words();
+        let kind = words.split(' ').next().unwrap_or_default();
+        let kind = if kind == "closed" { "connection_closed" } else { kind };
+        let mut same = self.log.iter().skip(from).filter(|observation| observation.seen.parts().0 == kind);
+        match same.next_back() {
+            Some(observation) => format!("the last {kind} was: {}", self.line(observation).trim_start()),
+            None => format!("there was no {kind}"),
+        }
+    }
+
+    pub(super) fn evidence(&mut self) -> Evidence {
+        self.listen();
+        self.names.set_secrets(self.platform.secrets());
+        let last = |len: usize, kept: usize| len.saturating_sub(kept);
+        let (errors, seen): (Vec<_>, Vec<_>) =
+            self.log.iter().partition(|observation| matches!(observation.seen, Seen::Output(_)));
+        let frames = self.platform.frames();
+        let frame = |tapped: &crate::platform::Tapped| {
+            let at = Duration::from_millis(tapped.at_ms).as_secs_f64();
+            let way = if tapped.from_client { "client → platform" } else { "platform → client" };
+            format!("{at:8.3} s {way}: {}\n{}", self.names.redacted(&tapped.text), tapped.hex)
+        };
+        Evidence {
+            seen: seen.iter().skip(last(seen.len(), SEEN)).map(|observation| self.line(observation)).collect(),
+            frames: frames.iter().skip(last(frames.len(), FRAMES)).map(frame).collect(),
+            stderr: errors
+                .iter()
+                .skip(last(errors.len(), LINES))
+                .map(|observation| match &observation.seen {
+                    Seen::Output(text) => self.names.redacted(text),
+                    _ => String::new(),
+                })
+                .collect(),
+        }
+    }
+
+    /// What our own runtimes must do in every scenario.
+    pub(super) fn judge_house_rules(&mut self, ack_faults: bool, client_faults: bool) -> Result<(), Over> {
+        self.listen();
+        self.names.set_secrets(self.platform.secrets());
+        let mut open = 0_usize;
+        for observation in &self.log {
+            let broken = match &observation.seen {
+                Seen::Platform(record) => match &record.kind {
+                    Kind::Acked { faults, .. } if !faults.is_empty() && !ack_faults => Some(format!(
+                        "the acknowledgement deviates: {}",
+                        faults.first().map(ToString::to_string).unwrap_or_default()
+                    )),
+                    Kind::ClientFault { what, .. } if !client_faults => Some(format!("the platform objects: {what}")),
+                    Kind::Upgraded { .. } => {
+                        open += 1;
+                        (open > 1 + self.excused).then(|| "two long connections at once".to_owned())
+                    }
+                    Kind::ConnectionClosed { .. } => {
+                        open = open.saturating_sub(1);
+                        None
+                    }
+                    _ => None,
+                },
+                Seen::Shim(report) => {
+                    let said = serde_json::to_string(report).unwrap_or_default();
+                    self.names.has_secret(&said).then(|| "a secret is in what the client says".to_owned())
+                }
+                Seen::Output(text) => {
+                    self.names.has_secret(text).then(|| "a secret is in what the client writes".to_owned())
+                }
+                Seen::Exited(_) | Seen::Garbage(_) => None,
+            };
+            if let Some(broken) = broken {
+                return Err(Over::fail(format!("house rule: {broken}: {}", self.line(observation).trim_start())));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl From<Heard> for Seen {
+    fn from(heard: Heard) -> Self {
+        match heard {
+            Heard::Exited(code) => Self::Exited(code),
+            Heard::Garbage(what) => Self::Garbage(what),
+            Heard::Report(report) => Self::Shim(report),
+            Heard::Stderr(line) => Self::Output(line),
+        }
+    }
+}

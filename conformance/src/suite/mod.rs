@@ -1,0 +1,30 @@
+//! The conformance suite: scenarios, what they prove, the clients they are held against, and what came of it.
+//!
+//! ```text
+//!  scenarios/AREA/NAME.toml ─► load ─► scenario (steps, expected)       requirements.toml ─► requirements ─► check
+//!                                         │
+//!                    platform ◄──── engine ────► subject ─┬─ core: the engine itself, in virtual time, chopped
+//!                   (in memory,       │ log              └─ process: a shim (PROTOCOL.md), in real time
+//!                    or on loopback)  ▼
+//!                                  outcome ─► report (terminal, HTML, Markdown, JUnit, JSON)
+//! ```
+
+mod engine;
+mod expected;
+mod lab;
+mod load;
+mod log;
+mod outcome;
+mod requirements;
+mod scenario;
+mod shim;
+mod steps;
+pub mod subject;
+
+pub use self::engine::{Run, Settings as RunSettings};
+pub use self::expected::Expected;
+pub use self::load::{AREAS, Problem, load_all, parse};
+pub use self::outcome::{Evidence, Outcome, Verdict};
+pub use self::requirements::{Level, Requirement, Requirements};
+pub use self::scenario::{Body, Clock, Given, Rule, Scenario};
+pub use self::shim::{Call, CallResult, Command, Event, Handle, Mode, Report, Settings, Start, UNIMPLEMENTED, VERSION};

@@ -1,0 +1,203 @@
+//! A scenario as it stands in its file: what is given, what happens, what is to be seen.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use serde::Deserialize;
+
+use super::expected::Expected;
+use super::shim::{Handle, Settings};
+use super::steps::{App, Peer};
+use crate::platform::{AppState, ClientConfig, Faults, Options};
+
+/// One story with a verdict.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// `area/name`, from the path of its file.
+    pub id: String,
+    /// From the root of the repository, for messages.
+    pub file: String,
+    /// Text of the file.
+    pub source: String,
+    /// What it says.
+    pub body: Body,
+    /// Where each step stands in the source.
+    pub(crate) spans: Vec<Range<usize>>,
+}
+
+/// The content of a file.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Body {
+    /// What a user would notice, in one sentence.
+    pub title: String,
+    /// Ids of the requirements that it proves, all of one level.
+    pub proves: Vec<String>,
+    /// Why it matters, and what to look for where it fails.
+    #[serde(default)]
+    pub story: String,
+    /// What is so before the client starts.
+    #[serde(default)]
+    pub given: Given,
+    /// What happens, one after the other.
+    pub(crate) steps: Vec<toml::Spanned<Step>>,
+    /// What holds of everything that was seen, after the last step.
+    #[serde(default)]
+    pub(crate) finally: Vec<toml::Spanned<Total>>,
+    /// Faults of our own runtimes that are part of the story: see [`Rule`].
+    #[serde(default)]
+    pub(crate) allow: Vec<Rule>,
+}
+
+/// What our own runtimes must do in every scenario, unless it says otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rule {
+    /// Every acknowledgement is a faithful echo.
+    AckFaults,
+    /// The platform has nothing to object to.
+    ClientFaults,
+    /// `stop` is answered in time.
+    Stop,
+}
+
+/// What is so before the client starts.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Given {
+    /// The steps begin when the long connection is open.
+    pub open: bool,
+    /// Whether it can be waited for.
+    pub clock: Clock,
+    /// Why it cannot.
+    pub why: String,
+    /// What the bot is to be like.
+    pub settings: Settings,
+    /// What handlers do.
+    pub handle: Option<Handle>,
+    /// What the client is told at discovery and in pongs.
+    pub client_config: Option<ClientConfig>,
+    /// What goes wrong from the start.
+    pub faults: Faults,
+    /// How the platform may differ.
+    pub options: Options,
+    /// What the app is like.
+    pub app: GivenApp,
+    /// What the platform is like.
+    pub platform: GivenPlatform,
+    /// What chat info says of chats.
+    pub chats: BTreeMap<String, serde_json::Value>,
+}
+
+impl Default for Given {
+    fn default() -> Self {
+        Self {
+            open: true,
+            clock: Clock::Any,
+            why: String::new(),
+            settings: Settings::default(),
+            handle: None,
+            client_config: None,
+            faults: Faults::default(),
+            options: Options::default(),
+            app: GivenApp::default(),
+            platform: GivenPlatform::default(),
+            chats: BTreeMap::new(),
+        }
+    }
+}
+
+/// Which time a scenario needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Clock {
+    /// It fits into a minute of real time.
+    Any,
+    /// Hours pass: only where time is virtual.
+    Virtual,
+}
+
+/// The app, where it is not an ordinary one.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct GivenApp {
+    pub(crate) bot_open_id: Option<String>,
+    pub(crate) bot_name: Option<String>,
+    pub(crate) other_region: Option<bool>,
+    pub(crate) state: Option<AppState>,
+    pub(crate) bot: Option<bool>,
+    pub(crate) activate_status: Option<i64>,
+    pub(crate) long_connection: Option<bool>,
+    pub(crate) scopes: Option<Vec<String>>,
+    /// What the client is given instead of the right secret.
+    pub(crate) wrong_secret: Option<String>,
+    /// What the client is given instead of a known id.
+    pub(crate) wrong_id: Option<String>,
+}
+
+/// The platform, where it is not an ordinary one.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct GivenPlatform {
+    pub(crate) ack_timeout_ms: Option<u64>,
+    pub(crate) redelivery_s: Option<Vec<f64>>,
+    pub(crate) first_ping_within_ms: Option<u64>,
+    pub(crate) max_connections: Option<usize>,
+    pub(crate) url_lifetime_s: Option<u64>,
+}
+
+/// One thing that happens, or that is to be seen. Exactly one of `peer`, `app`, `expect` and `never`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Step {
+    /// The platform does something.
+    pub(crate) peer: Option<Peer>,
+    /// The program does something.
+    pub(crate) app: Option<App>,
+    /// This is seen, within `within_ms`.
+    pub(crate) expect: Option<Expected>,
+    /// This is not seen, for `for_ms`.
+    pub(crate) never: Option<Expected>,
+    /// For `expect`: milliseconds from the beginning of the step.
+    pub(crate) within_ms: Option<u64>,
+    /// For `expect`: it comes no earlier than this after the beginning of the step, or after what `after` names.
+    pub(crate) not_before_ms: Option<u64>,
+    /// For `never`.
+    pub(crate) for_ms: Option<u64>,
+    /// For `expect` and `never`: only what came after what an earlier step called so.
+    pub(crate) after: Option<String>,
+    /// For `expect`: a name for what was seen.
+    #[serde(rename = "as")]
+    pub(crate) label: Option<String>,
+    /// For `expect`: how many of them, each counted once.
+    pub(crate) times: Option<usize>,
+}
+
+/// How often something was seen in the whole scenario.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Total {
+    pub(crate) of: Expected,
+    pub(crate) exactly: Option<usize>,
+    pub(crate) at_least: Option<usize>,
+    pub(crate) at_most: Option<usize>,
+}
+
+impl Scenario {
+    /// The part of the id before the slash.
+    #[must_use]
+    pub fn area(&self) -> &str {
+        self.id.split('/').next().unwrap_or_default()
+    }
+
+    /// The text of a step, as it stands in the file.
+    pub(crate) fn step_source(&self, step: usize) -> String {
+        let Some(span) = self.spans.get(step) else { return String::new() };
+        self.source.get(span.clone()).unwrap_or_default().trim().to_owned()
+    }
+
+    /// The line of the file in which a step begins, from 1.
+    pub(crate) fn step_line(&self, step: usize) -> usize {
+        self.spans.get(step).map_or(0, |span| super::load::position(&self.source, span.start).0)
+    }
+}
