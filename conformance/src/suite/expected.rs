@@ -44,6 +44,8 @@ kinds! {
         latency_at_most_ms: u64,
         /// `$up.connection`, if an `upgraded` is called `up`.
         connection: String,
+        /// As written.
+        payload: String,
     }
     /// The answer to a callback.
     CallbackAnswered {
@@ -63,8 +65,10 @@ kinds! {
     ClientFault { what_contains: String }
     /// A connection is over.
     Closed { by: String, code: u64, reason_contains: String, connection: String }
+    /// A Close frame of the platform was answered.
+    CloseAnswered { code: u64, connection: String }
     /// A URL was given out.
-    Discovered {}
+    Discovered { locale: String, user_agent_contains: String }
     /// A message was edited.
     Edited { message_id: String, content_contains: String }
     /// The client has ended.
@@ -131,7 +135,7 @@ kinds! {
         has_uuid: bool,
     }
     /// An answer to no push.
-    StrayAck { frame_message_id: String, code: i64 }
+    StrayAck { frame_message_id: String, code: i64, /** The whole frame. */ hex: String, hex_contains: String }
     /// A token was asked for.
     TokenIssued { reused: bool }
     /// No acknowledgement in time.
@@ -141,7 +145,17 @@ kinds! {
     /// A reaction was taken back.
     Unreacted { message_id: String }
     /// A connection is open.
-    Upgraded { connection: String }
+    Upgraded {
+        connection: String,
+        /// Sec-WebSocket-Key.
+        key: String,
+        key_none_of: Vec<String>,
+        has_extensions: bool,
+        has_protocol: bool,
+        authorization: bool,
+    }
+    /// A WebSocket pong.
+    WsPong { payload: String, connection: String }
 }
 
 impl Expected {
@@ -162,6 +176,9 @@ impl Expected {
             match value {
                 Value::String(text) if label => labels.push(text.clone()),
                 Value::String(text) => labels.extend(super::log::references(text)),
+                Value::Array(items) => {
+                    labels.extend(items.iter().filter_map(Value::as_str).flat_map(super::log::references));
+                }
                 _ => {}
             }
         }
@@ -209,6 +226,8 @@ fn fits(kind: &str, name: &str, wanted: &Value, found: &Value, names: &Names) ->
         "secret" => wanted.as_bool() == Some(names.has_secret(&found.to_string())),
         "connection" => found.get(name).map(Value::to_string).as_deref() == filled.as_deref(),
         "has_data" => wanted.as_bool() == Some(given("data")),
+        "has_extensions" => wanted.as_bool() == Some(given("extensions")),
+        "has_protocol" => wanted.as_bool() == Some(given("protocol")),
         "has_uuid" => wanted.as_bool() == Some(given("uuid")),
         "has_message_id" => wanted.as_bool() == Some(given("message_id")),
         "faithful" => wanted.as_bool() == Some(faults(found).is_empty()),
@@ -228,6 +247,9 @@ fn fits(kind: &str, name: &str, wanted: &Value, found: &Value, names: &Names) ->
         "emoji_none_of" => {
             wanted.as_array().is_some_and(|all| all.iter().all(|one| Some(one) != found.get("emoji_type")))
         }
+        "key_none_of" => wanted.as_array().is_some_and(|all| {
+            all.iter().filter_map(Value::as_str).all(|one| names.fill(one) != text("key"))
+        }),
         "text_if_given" => !given("text") || text("text") == filled_text,
         "text_len_if_given" if !given("text") => true,
         "text_len" | "text_len_if_given" => Some(text("text").chars().count() as u64) == wanted.as_u64(),
