@@ -14,8 +14,6 @@ use super::shim::{Command, Report, Start, VERSION};
 use super::subject::{Heard, Running, Setup, Subject};
 use crate::platform::{AppSpec, ClientConfig, Kind, Platform, PlatformConfig, Subscription};
 
-/// How long a shim has to say that it is there; an interpreter with a large SDK takes its time on a busy machine.
-const READY: Duration = Duration::from_secs(20);
 /// Observations in the evidence of a failure.
 const SEEN: usize = 60;
 /// Frames in the evidence of a failure.
@@ -27,6 +25,7 @@ pub(super) struct Lab<'a> {
     scenario: &'a Scenario,
     subject: &'a dyn Subject,
     setup: Setup,
+    patience: Duration,
     running: Option<Running>,
     records: Subscription,
     begun: Instant,
@@ -94,6 +93,7 @@ impl<'a> Lab<'a> {
             scenario,
             subject,
             setup: Setup::new(start, settings.seed)?,
+            patience: settings.patience,
             running: None,
             records: platform.subscribe(),
             begun: Instant::now(),
@@ -113,7 +113,7 @@ impl<'a> Lab<'a> {
         let running = self.subject.start(&self.platform, &self.setup).map_err(Over::fail)?;
         self.running = Some(running);
         self.say(Command::Start(self.setup.start.clone()));
-        let due = Instant::now() + READY;
+        let due = Instant::now() + self.patience;
         let mut next = from;
         loop {
             while let Some(observation) = self.log.get(next) {
@@ -133,7 +133,7 @@ impl<'a> Lab<'a> {
                 next += 1;
             }
             if !self.pump(due).await {
-                return Err(Over::fail(format!("the shim did not say ready within {} s", READY.as_secs())));
+                return Err(Over::fail(format!("the shim did not say ready within {} s", self.patience.as_secs())));
             }
         }
     }
