@@ -5,7 +5,7 @@ mod shim;
 
 use std::path::Path;
 
-use larkwire_tokio::core::{self, Body, Call};
+use larkwire_tokio::core::{self, Body, Call, ReceiveIdType};
 use larkwire_tokio::{CallResult, Client, End, Event, Events, Settings};
 use serde_json::{Value, json};
 use shim::{Handling, flag, number, text};
@@ -116,10 +116,8 @@ async fn call_by_name(client: &Client, call: Call<'_>) -> CallResult {
             client.reply_text(message_id, text).await
         }
         Call::Reply { message_id, body: Body::Text(text), .. } => client.reply_text_in_thread(message_id, text).await,
-        Call::Send { receive_id, receive_id_type: None, body: Body::Text(text), .. } => {
-            client.send_text(receive_id, text).await
-        }
-        Call::Send { receive_id, receive_id_type: Some(kind), body: Body::Text(text), .. } => {
+        Call::Send { receive_id, receive_id_type, body: Body::Text(text), .. } => {
+            let kind = receive_id_type.unwrap_or_else(|| ReceiveIdType::of(receive_id));
             client.send_text_to(receive_id, kind, text).await
         }
         call => client.call(call).await,
