@@ -7,26 +7,26 @@
 #[path = "../../tests/cable/mod.rs"]
 #[allow(dead_code, clippy::unwrap_used, clippy::arithmetic_side_effects, reason = "a part of the tests' harness")]
 mod cable;
-mod calls;
+mod flash;
+mod inbox;
 mod set_up;
 #[path = "../../../conformance/subjects/shim.rs"]
 mod shim;
+mod talk;
 
-use std::convert::Infallible;
 use std::pin::Pin;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use cable::bridge::Bridge;
-use cable::{leak, tcp, two_boards};
+use cable::{leak, two_boards};
 use embassy_executor::{Executor, Spawner};
 use embassy_net::Stack;
-use embassy_time::Duration;
+use inbox::Parts;
 use larkwire_embassy::core::UnixMillis;
-use larkwire_embassy::{Channel, Client, End, Runner};
 use serde_json::{Value, json};
 use set_up::MESSAGE;
-use shim::{Handling, number, text};
-use tokio::sync::{mpsc, oneshot};
+use shim::{number, text};
+use tokio::sync::mpsc;
 
 /// Events pass over the stack when the inbox is made.
 const STACK: usize = 64 * MESSAGE;
@@ -72,67 +72,25 @@ async fn suite(spawner: Spawner, board: Stack<'static>, far: Stack<'static>) {
             let (client, runner) = leak(resources).split();
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
             client.set_wall_clock(UnixMillis(u64::try_from(now).unwrap_or_default()));
-            shim::ended(&match number(&start["settings"], "inbox").unwrap_or(4) {
-                1 => talk::<1>(spawner, client, runner, board, lines).await,
-                2 => talk::<2>(spawner, client, runner, board, lines).await,
-                3 => talk::<3>(spawner, client, runner, board, lines).await,
-                4_usize => talk::<4>(spawner, client, runner, board, lines).await,
-                5 => talk::<5>(spawner, client, runner, board, lines).await,
-                8 => talk::<8>(spawner, client, runner, board, lines).await,
-                10 => talk::<10>(spawner, client, runner, board, lines).await,
+            let parts = Parts { spawner, client, runner, board, lines };
+            let told = &start["settings"];
+            let state_dir = told["state_dir"].as_str();
+            match number(told, "inbox").unwrap_or(4) {
+                1 => parts.run::<1>(state_dir).await,
+                2 => parts.run::<2>(state_dir).await,
+                3 => parts.run::<3>(state_dir).await,
+                4_usize => parts.run::<4>(state_dir).await,
+                5 => parts.run::<5>(state_dir).await,
+                8 => parts.run::<8>(state_dir).await,
+                10 => parts.run::<10>(state_dir).await,
                 _ => shim::unimplemented("settings.inbox"),
-            })
-        }
-        Err(error) => json!({"is": "ended", "how": "fatal", "text": error}),
-    };
-    shim::say(&ended);
-    std::process::exit(0);
-}
-
-/// Does what the suite says, and says what the client does, until the client has ended.
-async fn talk<const EVENTS: usize>(
-    spawner: Spawner,
-    client: Client<'static>,
-    runner: Runner<'static, 1>,
-    board: Stack<'static>,
-    mut lines: Lines,
-) -> End {
-    let (inbox, mut events) = leak(Channel::<MESSAGE, EVENTS>::new()).split();
-    let (ending, mut ended) = oneshot::channel();
-    spawn(spawner, async move {
-        let hook = |notice| shim::note(&format!("{notice:?}"));
-        let _ = ending.send(runner.run(tcp(board), [tcp(board)], inbox, hook).await);
-    });
-    let mut handling = Handling::new();
-    let (calling, mut called) = mpsc::channel::<Infallible>(1);
-    let end = loop {
-        tokio::select! {
-            // What was taken before the end is told before it.
-            biased;
-            Some(line) = lines.recv() => match text(&line, "do") {
-                "handle" => handling.tell(&line),
-                "call" => {
-                    let calling = calling.clone();
-                    spawn(spawner, async move {
-                        calls::call(client, &line).await;
-                        drop(calling);
-                    });
-                }
-                "stop" => client.begin_shut_down(),
-                _ => {}
-            },
-            Some(event) = events.recv(), if !handling.hold => {
-                shim::say(&shim::event(&event.view()));
-                if let Some((id, answer)) = event.response_id().zip(handling.answer()) {
-                    let after = Duration::try_from(handling.after).unwrap_or(Duration::MAX);
-                    spawn(spawner, calls::respond(client, id, answer, after));
-                }
             }
-            end = &mut ended => break end.unwrap_or(End::Stopped),
         }
+        Err(error) => Err(error),
     };
-    // The end answers them all.
-    drop(calling);
-    called.recv().await;
-    end
+    shim::say(&match ended {
+        Ok(end) => shim::ended(&end),
+        Err(error) => json!({"is": "ended", "how": "fatal", "text": error}),
+    });
+    std::process::exit(0);
 }

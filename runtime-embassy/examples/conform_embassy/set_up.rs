@@ -17,13 +17,12 @@ use crate::shim::{self, flag, number, text};
 pub(crate) const MESSAGE: usize = 1024 * 1024;
 /// Requests and answers of calls.
 pub(crate) const HTTP: usize = 256 * 1024;
+/// Remembered ids, two a message.
+pub(crate) const SEEN: usize = 4096;
 
 /// Makes the bot; else what is wrong with its settings.
 pub(crate) fn set_up(start: &Value) -> Result<Resources<'static, 1>, String> {
     let told = &start["settings"];
-    if !told["state_dir"].is_null() {
-        shim::unimplemented("settings.state_dir");
-    }
     let seconds = |name| number::<u64>(told, name).map(|seconds| seconds.saturating_mul(1000));
     let defaults = Config::default();
     let mut seed = [0; 32];
@@ -67,7 +66,7 @@ fn storage() -> Storage<'static> {
         finished: Slots::fixed(leak([FinishedId::EMPTY; 64])),
         allowed: region(16 * 1024),
         chat_locales: Slots::fixed(leak([ChatLocale::EMPTY; 4])),
-        seen: Slots::fixed(leak([SeenEntry::EMPTY; 4096])),
+        seen: Slots::fixed(leak([SeenEntry::EMPTY; SEEN])),
         callbacks: Slots::fixed(leak::<[_; 4]>(from_fn(|_| CallbackSlot::new(region(32 * 1024))))),
         http: Slots::fixed(leak([HttpLane::new(region(HTTP), region(HTTP))])),
         outbox: Slots::fixed(leak::<[_; 4]>(from_fn(|_| CallSlot::new(region(HTTP))))),
