@@ -25,6 +25,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 /// Events in the image's inbox, and the longest record that it takes (boards/app/src/conform, boards/app/src/profile.rs).
 const INBOX: u64 = 4;
 const RECORD: usize = 6144;
+/// Bytes that the image always has room for beside the head of a callback.
+const ANSWER: usize = 300;
 /// No scenario takes so long.
 const LIMIT_S: u32 = 1800;
 /// The image comes up within a second.
@@ -179,7 +181,11 @@ fn handle_record(handling: &Value) -> Vec<(String, String)> {
     record.push(field("hold", (handling["events"] == "hold").to_string()));
     // A handler that fails answers nothing.
     if !handling["callback_answer"].is_null() && handling["events"] != "fail" {
-        record.push(field("answer", handling["callback_answer"].to_string()));
+        let answer = handling["callback_answer"].to_string();
+        if answer.len() > ANSWER {
+            shim::unimplemented("a callback_answer of more than 300 bytes");
+        }
+        record.push(field("answer", answer));
     }
     record
 }

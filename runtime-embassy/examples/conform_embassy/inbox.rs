@@ -74,6 +74,6 @@ impl Parts {
             let hook = |notice| shim::note(&format!("{notice:?}"));
             let _ = ending.send(runner.run(tcp(board), [tcp(board)], inbox, hook).await);
         });
-        talk::talk(spawner, client, lines, next, ended).await
+        talk::talk(client, lines, next, ended).await
     }
 }

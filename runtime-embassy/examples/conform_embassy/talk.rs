@@ -1,43 +1,46 @@
 //! What the suite says, and what is done about it.
 
-use std::convert::Infallible;
-
-use embassy_executor::Spawner;
 use embassy_time::{Duration, Timer};
 use larkwire_embassy::core::{Body, Call, CallAnswer, ReceiveIdType, ResponseId};
 use larkwire_embassy::{CallData, Client, End};
 use serde_json::Value;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
+use tokio::task::{JoinSet, LocalSet};
 
+use crate::Lines;
 use crate::set_up::HTTP;
 use crate::shim::{self, Handling, text};
-use crate::{Lines, spawn};
 
 /// An event that was taken out of the inbox and said: what it is answered with, for a callback.
 pub(crate) type Taken = Option<ResponseId>;
 
 /// Does what the suite says, and says what the client does, until the client has ended.
 pub(crate) async fn talk(
-    spawner: Spawner,
+    client: Client<'static>,
+    lines: Lines,
+    next: impl AsyncFnMut() -> Option<Taken>,
+    ended: oneshot::Receiver<End>,
+) -> End {
+    // The executor's own tasks do not begin in the order they were spawned in; calls have to.
+    LocalSet::new().run_until(talk_here(client, lines, next, ended)).await
+}
+
+async fn talk_here(
     client: Client<'static>,
     mut lines: Lines,
     mut next: impl AsyncFnMut() -> Option<Taken>,
     mut ended: oneshot::Receiver<End>,
 ) -> End {
     let mut handling = Handling::new();
-    let (calling, mut called) = mpsc::channel::<Infallible>(1);
-    let end = loop {
+    let (mut calls, mut answers) = (JoinSet::new(), JoinSet::new());
+    loop {
         tokio::select! {
             // What was taken before the end is told before it.
             biased;
             Some(line) = lines.recv() => match text(&line, "do") {
                 "handle" => handling.tell(&line),
                 "call" => {
-                    let calling = calling.clone();
-                    spawn(spawner, async move {
-                        call(client, &line).await;
-                        drop(calling);
-                    });
+                    calls.spawn_local(call(client, line));
                 }
                 "stop" => client.begin_shut_down(),
                 _ => {}
@@ -45,16 +48,16 @@ pub(crate) async fn talk(
             Some(taken) = next(), if !handling.hold => {
                 if let Some((id, answer)) = taken.zip(handling.answer()) {
                     let after = Duration::try_from(handling.after).unwrap_or(Duration::MAX);
-                    spawn(spawner, respond(client, id, answer, after));
+                    answers.spawn_local(respond(client, id, answer, after));
                 }
             }
-            end = &mut ended => break end.unwrap_or(End::Stopped),
+            end = &mut ended => {
+                // The end has answered them all.
+                while calls.join_next().await.is_some() {}
+                return end.unwrap_or(End::Stopped);
+            }
         }
-    };
-    // The end answers them all.
-    drop(calling);
-    called.recv().await;
-    end
+    }
 }
 
 /// Answers a callback.
@@ -66,10 +69,10 @@ async fn respond(client: Client<'static>, id: ResponseId, answer: String, after:
 }
 
 /// Makes the call of a line and says its result. Texts have words of their own, which split the long ones.
-async fn call(client: Client<'static>, line: &Value) {
-    let (card, mut room) = (shim::card(line), vec![0; HTTP]);
+async fn call(client: Client<'static>, line: Value) {
+    let (card, mut room) = (shim::card(&line), vec![0; HTTP]);
     let only_id = |answer| CallData { answer, data: "" };
-    let result = match shim::call(line, &card) {
+    let result = match shim::call(&line, &card) {
         Call::Reply { message_id, body: Body::Text(text), in_thread: false, .. } => {
             client.reply_text(message_id, text).await.map(only_id)
         }

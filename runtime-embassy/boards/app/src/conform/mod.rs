@@ -28,6 +28,8 @@ use crate::room::{Engine, Program, Room};
 const LINE: usize = 6144;
 /// What a call may be answered with, as far as it is looked at.
 const DATA: usize = 2048;
+/// The longest answer to a callback, what the engine has room for.
+const ANSWER: usize = 384;
 /// Ids in an allow-list.
 const USERS: usize = 16;
 const LEASE_LOOK: Duration = Duration::from_millis(20);
@@ -139,10 +141,37 @@ struct Shared<'a> {
     calling: Signal<NoopRawMutex, ()>,
 }
 
-/// What callbacks are answered with. The engine has room for no longer one.
+/// What callbacks are answered with.
 struct Answer {
-    text: Option<Short<255>>,
+    /// As many bytes as `len` says; `None`: they are not answered.
+    text: [u8; ANSWER],
+    len: Option<usize>,
     after: Duration,
+}
+
+impl Answer {
+    const START: Self = Self {
+        text: {
+            let mut text = [0; ANSWER];
+            let [first, second, ..] = &mut text;
+            (*first, *second) = (b'{', b'}');
+            text
+        },
+        len: Some(2),
+        after: Duration::from_ticks(0),
+    };
+
+    fn tell(&mut self, line: &Record<LINE>) {
+        self.after = Duration::from_millis(line.number("after_ms").unwrap_or_default());
+        self.len = line.get("answer").and_then(|answer| {
+            self.text.get_mut(..answer.len())?.copy_from_slice(answer.as_bytes());
+            Some(answer.len())
+        });
+    }
+
+    fn text(&self) -> Option<&str> {
+        core::str::from_utf8(self.text.get(..self.len?)?).ok()
+    }
 }
 
 /// Does what it is told until the bot has ended, and says how that was; a task of its own. `false`: the other end is gone.
@@ -155,7 +184,7 @@ pub async fn conform(program: Program, control: Control) -> bool {
         out: Mutex::new(Out(writer)),
         hold: Cell::new(false),
         handling: Signal::new(),
-        answer: RefCell::new(Answer { text: Some(Short::new("{}")), after: Duration::from_ticks(0) }),
+        answer: RefCell::new(Answer::START),
         callback: Signal::new(),
         call: Mutex::new(call),
         calling: Signal::new(),
@@ -192,9 +221,7 @@ impl Shared<'_> {
         match line.text("do") {
             "handle" => {
                 self.hold.set(line.flag("hold"));
-                let text = line.get("answer").map(Short::new);
-                let after = Duration::from_millis(line.number("after_ms").unwrap_or_default());
-                self.answer.replace(Answer { text, after });
+                self.answer.borrow_mut().tell(line);
                 self.handling.signal(());
             }
             // One at a time, says the other end.
@@ -210,8 +237,9 @@ impl Shared<'_> {
     }
 
     async fn tell(&self, event: &Event<MESSAGE>, room: &mut [u8]) {
-        if let (Some(id), Some(_)) = (event.response_id(), self.answer.borrow().text) {
-            self.callback.signal((id, Instant::now() + self.answer.borrow().after));
+        let after = self.answer.borrow().len.map(|_| self.answer.borrow().after);
+        if let Some((id, after)) = event.response_id().zip(after) {
+            self.callback.signal((id, Instant::now() + after));
         }
         let chat_type = event.view().message().and_then(|message| message.chat_type());
         let mut out = self.out.lock().await;
@@ -232,9 +260,9 @@ impl Shared<'_> {
             loop {
                 let (id, at) = self.callback.wait().await;
                 Timer::at(at).await;
-                if let Some(text) = self.answer.borrow().text {
-                    // Late, or of no use: the platform's records say so.
-                    let _ = self.client.respond_to(id, text.as_str());
+                if let Some(text) = self.answer.borrow().text() {
+                    // Late, or too long: the platform's records say so.
+                    let _ = self.client.respond_to(id, text);
                 }
             }
         };
