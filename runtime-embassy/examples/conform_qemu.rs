@@ -27,6 +27,8 @@ const INBOX: u64 = 4;
 const RECORD: usize = 6144;
 /// Bytes that the image always has room for beside the head of a callback.
 const ANSWER: usize = 300;
+/// The image's exit code for a wrong configuration.
+const CONFIG: i32 = 20;
 /// No scenario takes so long.
 const LIMIT_S: u32 = 1800;
 /// The image comes up within a second.
@@ -53,6 +55,9 @@ async fn main() -> io::Result<()> {
     let status = qemu.wait().await?;
     match ended {
         Some(ended) => shim::say(&ended),
+        None if status.code() == Some(CONFIG) => {
+            shim::say(&json!({"is": "ended", "how": "fatal", "text": "wrong configuration; a note says which"}));
+        }
         None => return Err(Error::other(format!("the image ended: {status}"))),
     }
     std::process::exit(0)
@@ -117,7 +122,7 @@ async fn talk(
     let (reader, mut writer) = control.into_split();
     let (sender, mut records) = unbounded_channel();
     tokio::spawn(read(reader, sender));
-    send(&mut writer, &start).await?;
+    send(&mut writer, &start).await;
     let mut handling = json!({"events": "take", "callback_answer": {}, "callback_after_ms": 0});
     // The first one is with the image.
     let (mut calls, mut ended) = (VecDeque::<Value>::new(), None);
@@ -126,15 +131,15 @@ async fn talk(
             Some(line) = lines.recv() => match text(&line, "do") {
                 "handle" => {
                     merge(&mut handling, &line);
-                    send(&mut writer, &handle_record(&handling)).await?;
+                    send(&mut writer, &handle_record(&handling)).await;
                 }
                 "call" => {
                     if calls.is_empty() {
-                        send(&mut writer, &call_record(&line)).await?;
+                        send(&mut writer, &call_record(&line)).await;
                     }
                     calls.push_back(line);
                 }
-                "stop" => send(&mut writer, &[field("do", "stop")]).await?,
+                "stop" => send(&mut writer, &[field("do", "stop")]).await,
                 _ => {}
             },
             record = records.recv() => match record {
@@ -143,7 +148,7 @@ async fn talk(
                     let Some(call) = calls.pop_front() else { continue };
                     shim::say(&result(&call["id"], &record));
                     if let Some(next) = calls.front() {
-                        send(&mut writer, &call_record(next)).await?;
+                        send(&mut writer, &call_record(next)).await;
                     }
                 }
                 Some(mut record) => {
@@ -220,16 +225,17 @@ fn number(record: &Record, name: &str) -> Option<Value> {
     record.get(name)?.parse::<i64>().ok().filter(|code| *code != 0).map(Value::from)
 }
 
-async fn send(writer: &mut OwnedWriteHalf, record: &[(String, String)]) -> io::Result<()> {
+/// To an image that has ended it cannot be said, and need not be: its last words are on their way here.
+async fn send(writer: &mut OwnedWriteHalf, record: &[(String, String)]) {
     let mut bytes = Vec::new();
     for (name, value) in record {
         let field = format!("{name}={value}");
-        let len = u16::try_from(field.len()).map_err(Error::other)?;
+        let Ok(len) = u16::try_from(field.len()) else { shim::unimplemented("a text of more than 64 KB") };
         bytes.extend(len.to_be_bytes());
         bytes.extend(field.as_bytes());
     }
     bytes.extend([0, 0]);
-    writer.write_all(&bytes).await
+    let _ = writer.write_all(&bytes).await;
 }
 
 async fn read(mut reader: OwnedReadHalf, records: UnboundedSender<Record>) -> io::Result<()> {
