@@ -39,10 +39,9 @@ safety = config.SafetyConfig(
 )
 if "dedup_window_s" in settings:
     safety.dedup.ttl_seconds = settings["dedup_window_s"]
+app = {"app_id": start["app_id"], "app_secret": start["app_secret"], "domain": start["base_url"]}
 channel = FeishuChannel(
-    app_id=start["app_id"],
-    app_secret=start["app_secret"],
-    domain=start["base_url"],
+    **app,
     policy=policy,
     safety=safety,
     inbound=config.InboundConfig(reaction_notifications="all"),
@@ -85,13 +84,9 @@ async def update_card(call):  # the SDK has no method for it
     return {"ok": True} if response.success() else {"ok": False, "code": response.code, "text": response.msg}
 
 
-async def bot_info():
-    identity = await channel.resolve_bot_identity()
-    return {"ok": identity is not None, "open_id": identity and identity.open_id}
-
-
-async def chat_info(chat_id):
-    return {"ok": await channel.get_chat_info(chat_id) is not None}
+async def found(looked_up):
+    info = await looked_up  # None when it failed, whatever the reason
+    return {"ok": info is not None, "open_id": getattr(info, "open_id", None)}
 
 
 def perform(call):
@@ -108,8 +103,8 @@ def perform(call):
         "recall": lambda: channel.recall_message(to),
         "react": lambda: channel.add_reaction(to, call["emoji_type"]),
         "unreact": lambda: channel.remove_reaction(to, call["reaction_id"]),
-        "bot_info": bot_info,
-        "chat_info": lambda: chat_info(call["chat_id"]),
+        "bot_info": lambda: found(channel.resolve_bot_identity()),
+        "chat_info": lambda: found(channel.get_chat_info(call["chat_id"])),
     }
     if kind not in calls:
         unimplemented(f"call.{kind}")
@@ -122,12 +117,19 @@ def perform(call):
     return {"ok": True, "message_id": result.message_id, "reaction_id": data.get("reaction_id")}
 
 
-stopping = threading.Event()
+stopping, ending = threading.Event(), threading.Lock()
+
+
+def end(how, **line):
+    ending.acquire()  # never released: it ends once
+    say("ended", how=how, **line)
+    leave()
 
 
 def stop():
     stopping.set()
     channel.stop()
+    end("stopped")  # `stop` and `start` wait for each other now and then, 6 s long: the first to return counts
 
 
 channel.on("message", on_message)
@@ -141,8 +143,7 @@ ready("lark-channel-sdk")
 listen(perform, stop, cannot=("callback_answer", "callback_after_ms"))  # it answers callbacks itself, with {}
 try:
     channel.start()
-    say("ended", how="stopped") if stopping.is_set() else None
+    end("stopped") if stopping.is_set() else leave()
 except Exception as error:
     code = getattr(error.__cause__, "code", None)
-    say("ended", how="fatal", code=code if isinstance(code, int) else None, text=f"{type(error).__name__}: {error}")
-leave()
+    end("fatal", code=code if isinstance(code, int) else None, text=f"{type(error).__name__}: {error}")
