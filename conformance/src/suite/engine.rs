@@ -194,7 +194,7 @@ async fn expect(lab: &mut Lab<'_>, step: &Step, expected: &Expected, after: Opti
 }
 
 fn count(lab: &Lab<'_>, total: &Total) -> Result<(), Over> {
-    let found = lab.log.iter().filter(|observation| total.of.fits(&observation.seen, &lab.names)).count();
+    let found = lab.log.iter().filter(|observation| total.of.fits(&observation.parts, &lab.names)).count();
     let fits = total.exactly.is_none_or(|exactly| found == exactly)
         && total.at_least.is_none_or(|least| found >= least)
         && total.at_most.is_none_or(|most| found <= most);
@@ -229,7 +229,7 @@ fn act(lab: &mut Lab<'_>, peer: &Peer) -> Result<(), Over> {
         Peer::Inject(inject) => inject_it(lab, inject),
         Peer::Interleave(pushes) => push(lab, pushes)?,
         Peer::Options(options) => platform.options(|present| present.clone_from(options)),
-        Peer::Push(one) => push(lab, std::slice::from_ref(one))?,
+        Peer::Push(push) => self::push(lab, &push.each())?,
         Peer::RevokeTokens(revoke) => drop(platform.revoke_tokens_after(&app_id, revoke.after_calls)),
     }
     Ok(())
@@ -309,6 +309,7 @@ pub(super) fn changed(mut app: AppSpec, change: &super::scenario::GivenApp) -> A
             member.clone_from(value);
         }
     }
+    set(&mut app.app_secret, change.secret.as_ref());
     set(&mut app.bot_open_id, change.bot_open_id.as_ref());
     set(&mut app.bot_name, change.bot_name.as_ref());
     set(&mut app.other_region, change.other_region.as_ref());

@@ -205,7 +205,8 @@ impl<'a> Lab<'a> {
     }
 
     fn note(&mut self, seen: Seen) {
-        self.log.push(Observation { at_ms: self.now_ms(), seen, taken: false });
+        let parts = seen.parts();
+        self.log.push(Observation { at_ms: self.now_ms(), seen, parts, taken: false });
     }
 
     /// The first thing from there on that fits and that no step has had; waits for it.
@@ -221,7 +222,7 @@ impl<'a> Lab<'a> {
             // Secrets are given out as the story goes on.
             self.names.set_secrets(self.platform.secrets());
             while let Some(observation) = self.log.get(next) {
-                if !observation.taken && expected.fits(&observation.seen, &self.names) {
+                if !observation.taken && expected.fits(&observation.parts, &self.names) {
                     return Ok(Some(next));
                 }
                 self.fail_fast(next)?;
@@ -279,7 +280,7 @@ impl<'a> Lab<'a> {
         let words = expected.words();
         let kind = words.split(' ').next().unwrap_or_default();
         let kind = if kind == "closed" { "connection_closed" } else { kind };
-        let mut same = self.log.iter().skip(from).filter(|observation| observation.seen.parts().0 == kind);
+        let mut same = self.log.iter().skip(from).filter(|observation| observation.parts.0 == kind);
         match same.next_back() {
             Some(observation) => format!("the last {kind} was: {}", self.line(observation).trim_start()),
             None => format!("there was no {kind}"),

@@ -198,7 +198,7 @@ fn check_step(step: &Step, known: &mut HashSet<String>) -> Result<(), String> {
 
 fn check_peer(peer: &Peer, known: &mut HashSet<String>) -> Result<(), String> {
     match peer {
-        Peer::Push(push) => check_push(push, known),
+        Peer::Push(push) => push.each().iter().try_for_each(|push| check_push(push, known)),
         Peer::Interleave(pushes) => pushes.iter().try_for_each(|push| check_push(push, known)),
         Peer::Inject(inject) => check_inject(inject),
         _ => Ok(()),

@@ -115,6 +115,8 @@ pub(crate) struct Push {
     /// A name for it.
     #[serde(rename = "as")]
     pub(crate) label: String,
+    /// So many of them at once, each an event of its own: with `as = "m"` they are called `m1`, `m2` and so on.
+    pub(crate) count: Option<usize>,
     /// A text by `ou_ann` to the bot alone, in `oc_room`.
     pub(crate) text: Option<String>,
     /// A text of so many letters.
@@ -312,6 +314,12 @@ pub(crate) fn fill_json(value: &Value, fill: &dyn Fn(&str) -> String) -> Value {
 }
 
 impl Push {
+    /// What is pushed: itself, or as many of its kind as it says.
+    pub(crate) fn each(&self) -> Vec<Self> {
+        let Some(count) = self.count else { return vec![self.clone()] };
+        (1..=count).map(|number| Self { label: format!("{}{number}", self.label), count: None, ..self.clone() }).collect()
+    }
+
     /// How many of the members are given that say what is sent.
     pub(crate) fn contents(&self) -> usize {
         let given = [
