@@ -48,6 +48,8 @@ kinds! {
         push: String,
         event_type: String,
         data: Value,
+        /** Letters in the content of the toast. */
+        toast_len: u64,
         in_time: bool,
         faithful: bool,
         latency_at_least_ms: u64,
@@ -80,7 +82,9 @@ kinds! {
         text_if_given: String,
         text_contains: String,
         text_len: u64,
+        text_len_if_given: u64,
         json_contains: String,
+        json_contains_if_given: String,
     }
     /// The process is over.
     Exited { code: i64 }
@@ -224,7 +228,13 @@ fn fits(kind: &str, name: &str, wanted: &Value, found: &Value, names: &Names) ->
             wanted.as_array().is_some_and(|all| all.iter().all(|one| Some(one) != found.get("emoji_type")))
         }
         "text_if_given" => !given("text") || text("text") == filled_text,
+        "text_len_if_given" => !given("text") || Some(text("text").chars().count() as u64) == wanted.as_u64(),
+        "json_contains_if_given" => !given("json") || text("json").contains(filled_text),
         "text_len" => Some(text("text").chars().count() as u64) == wanted.as_u64(),
+        "toast_len" => {
+            let content = found.pointer("/data/toast/content").and_then(Value::as_str);
+            content.map(|content| content.chars().count() as u64) == wanted.as_u64()
+        }
         "data" => found.get("data") == Some(wanted),
         _ => match (name.strip_suffix("_contains"), &filled) {
             (Some(member), Some(part)) => text(member).contains(part.as_str()),
