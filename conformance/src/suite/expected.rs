@@ -52,6 +52,8 @@ kinds! {
         push: String,
         event_type: String,
         data: Value,
+        /** Letters in the content of the toast. */
+        toast_len: u64,
         in_time: bool,
         faithful: bool,
         latency_at_least_ms: u64,
@@ -89,6 +91,7 @@ kinds! {
         /// A client that gives no text is taken at its word.
         text_len_if_given: u64,
         json_contains: String,
+        json_contains_if_given: String,
     }
     /// The process is over.
     Exited { code: i64 }
@@ -253,6 +256,11 @@ fn fits(kind: &str, name: &str, wanted: &Value, found: &Value, names: &Names) ->
         "text_if_given" => !given("text") || text("text") == filled_text,
         "text_len_if_given" if !given("text") => true,
         "text_len" | "text_len_if_given" => Some(text("text").chars().count() as u64) == wanted.as_u64(),
+        "json_contains_if_given" => !given("json") || text("json").contains(filled_text),
+        "toast_len" => {
+            let content = found.pointer("/data/toast/content").and_then(Value::as_str);
+            content.map(|content| content.chars().count() as u64) == wanted.as_u64()
+        }
         "data" => found.get("data") == Some(wanted),
         _ => match (name.strip_suffix("_contains"), &filled) {
             (Some(member), Some(part)) => text(member).contains(part.as_str()),
