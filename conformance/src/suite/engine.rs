@@ -134,7 +134,7 @@ impl Run<'_> {
 
     async fn step(&self, lab: &mut Lab<'_>, step: &Step) -> Result<(), Over> {
         if let Some(peer) = &step.peer {
-            return act(lab, peer);
+            return act(lab, peer).await;
         }
         if let Some(app) = &step.app {
             return program(lab, app).await;
@@ -201,7 +201,7 @@ fn count(lab: &Lab<'_>, total: &Total) -> Result<(), Over> {
 }
 
 /// The platform's part of a step.
-fn act(lab: &mut Lab<'_>, peer: &Peer) -> Result<(), Over> {
+async fn act(lab: &mut Lab<'_>, peer: &Peer) -> Result<(), Over> {
     let platform = Arc::clone(&lab.platform);
     let app_id = lab.app.app_id.clone();
     match peer {
@@ -220,28 +220,38 @@ fn act(lab: &mut Lab<'_>, peer: &Peer) -> Result<(), Over> {
         Peer::Cut(Cut { how: How::Reset }) => drop(platform.cut_rst(&app_id)),
         Peer::Faults(faults) => platform.faults(|present| present.clone_from(faults)),
         Peer::Inject(inject) => inject_it(lab, inject),
-        Peer::Interleave(pushes) => push(lab, pushes)?,
+        Peer::Interleave(pushes) => {
+            push(lab, &pushes.iter().map(|push| (push, 1)).collect::<Vec<_>>())?;
+        }
         Peer::Options(options) => platform.options(|present| present.clone_from(options)),
-        Peer::Push(one) => push(lab, std::slice::from_ref(one))?,
+        Peer::Push(one) => {
+            for number in 1..=one.count.unwrap_or(1) {
+                if let Some(every) = one.every_ms.filter(|_| number > 1) {
+                    tokio::time::sleep(Duration::from_millis(every)).await;
+                }
+                push(lab, &[(one, number)])?;
+            }
+        }
         Peer::RevokeTokens(revoke) => drop(platform.revoke_tokens_after(&app_id, revoke.after_calls)),
     }
     Ok(())
 }
 
-fn push(lab: &mut Lab<'_>, pushes: &[Push]) -> Result<(), Over> {
+/// Pushes, with their numbers among those of the same label, one frame of each in turn.
+fn push(lab: &mut Lab<'_>, pushes: &[(&Push, usize)]) -> Result<(), Over> {
     let mut made = Vec::with_capacity(pushes.len());
-    for push in pushes {
+    for (push, number) in pushes {
         let names = lab.names.clone();
         let fill = |text: &str| names.fill(text);
-        lab.names.add(&push.label, push.names(&fill));
+        lab.names.add_ids(&push.label, push.names(*number, &fill));
         let names = lab.names.clone();
         let fill = |text: &str| names.fill(text);
         let push: platform::Push =
-            serde_json::from_value(push.to_json(&fill)).map_err(|error| Over::fail(error.to_string()))?;
+            serde_json::from_value(push.to_json(*number, &fill)).map_err(|error| Over::fail(error.to_string()))?;
         made.push(push);
     }
     let ids = lab.platform.push_interleaved(&made).map_err(|error| Over::fail(error.to_string()))?;
-    for (push, id) in pushes.iter().zip(ids) {
+    for ((push, _), id) in pushes.iter().zip(ids) {
         lab.names.add_push(&push.label, id.number());
     }
     Ok(())

@@ -141,6 +141,10 @@ pub(crate) struct Push {
     pub(crate) ws_cut: Vec<usize>,
     pub(crate) times: Option<usize>,
     pub(crate) again_after_s: Vec<f64>,
+    /// So many of them, each with ids of its own: `ev_m`, `ev_m_2`, `ev_m_3` …
+    pub(crate) count: Option<usize>,
+    /// With so many milliseconds between them.
+    pub(crate) every_ms: Option<u64>,
     pub(crate) v1: bool,
     pub(crate) headers: Vec<HeaderChange>,
     pub(crate) payload_encoding: Option<String>,
@@ -322,9 +326,12 @@ impl Push {
         given.iter().filter(|given| **given).count()
     }
 
-    /// The identity it is known by, whether it was given or is made here.
-    pub(crate) fn names(&self, fill: &dyn Fn(&str) -> String) -> BTreeMap<String, String> {
-        let given = |value: &Option<String>, made: String| value.as_deref().map_or(made, fill);
+    /// The identity it is known by, whether it was given or is made here; `number` is that of the copy, from 1.
+    pub(crate) fn names(&self, number: usize, fill: &dyn Fn(&str) -> String) -> BTreeMap<String, String> {
+        let given = |value: &Option<String>, made: String| {
+            let first = value.as_deref().map_or(made, fill);
+            if number > 1 { format!("{first}_{number}") } else { first }
+        };
         let label = &self.label;
         let mut names = BTreeMap::from([
             ("event_id".to_owned(), given(&self.event_id, format!("ev_{label}"))),
@@ -337,8 +344,8 @@ impl Push {
     }
 
     /// As the platform's control interface takes it.
-    pub(crate) fn to_json(&self, fill: &dyn Fn(&str) -> String) -> Value {
-        let names = self.names(fill);
+    pub(crate) fn to_json(&self, number: usize, fill: &dyn Fn(&str) -> String) -> Value {
+        let names = self.names(number, fill);
         let mut push = json!({
             "payload": self.payload(&names, fill),
             "event_id": names.get("event_id"),
