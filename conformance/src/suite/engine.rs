@@ -173,8 +173,10 @@ async fn expect(lab: &mut Lab<'_>, step: &Step, expected: &Expected, after: Opti
         };
         lab.take(index);
         let at = lab.log.get(index).map_or(0, |observation| observation.at_ms);
-        let floor = step.not_before_ms.unwrap_or_default();
-        if at < since + floor {
+        // Without a floor it may have been seen before this step began.
+        if let Some(floor) = step.not_before_ms
+            && at < since + floor
+        {
             let early = at.saturating_sub(since);
             let seen = lab.words(index);
             return Err(Over::fail(format!("it came after {early} ms, which is before {floor} ms: {seen}")));
@@ -227,7 +229,7 @@ async fn act(lab: &mut Lab<'_>, peer: &Peer) -> Result<(), Over> {
         Peer::Push(one) => {
             for number in 1..=one.count.unwrap_or(1) {
                 if let Some(every) = one.every_ms.filter(|_| number > 1) {
-                    tokio::time::sleep(Duration::from_millis(every)).await;
+                    lab.pass(Duration::from_millis(every)).await;
                 }
                 push(lab, &[(one, number)])?;
             }
