@@ -222,38 +222,49 @@ async fn act(lab: &mut Lab<'_>, peer: &Peer) -> Result<(), Over> {
         Peer::Cut(Cut { how: How::Reset }) => drop(platform.cut_rst(&app_id)),
         Peer::Faults(faults) => platform.faults(|present| present.clone_from(faults)),
         Peer::Inject(inject) => inject_it(lab, inject),
-        Peer::Interleave(pushes) => {
-            push(lab, &pushes.iter().map(|push| (push, 1)).collect::<Vec<_>>())?;
-        }
-        Peer::Options(options) => platform.options(|present| present.clone_from(options)),
-        Peer::Push(one) => {
-            for number in 1..=one.count.unwrap_or(1) {
-                if let Some(every) = one.every_ms.filter(|_| number > 1) {
-                    lab.pass(Duration::from_millis(every)).await;
-                }
-                push(lab, &[(one, number)])?;
-            }
-        }
+        Peer::Interleave(pushes) => push(lab, pushes)?,
+        Peer::Push(one) => push_each(lab, one).await?,
         Peer::RevokeTokens(revoke) => drop(platform.revoke_tokens_after(&app_id, revoke.after_calls)),
     }
     Ok(())
 }
 
-/// Pushes, with their numbers among those of the same label, one frame of each in turn.
-fn push(lab: &mut Lab<'_>, pushes: &[(&Push, usize)]) -> Result<(), Over> {
+/// A push, or as many of its kind as it says; all of them have its name.
+async fn push_each(lab: &mut Lab<'_>, one: &Push) -> Result<(), Over> {
+    let all = one.each();
+    let Some(every) = one.every_ms.map(Duration::from_millis) else { return push_as(lab, &all, &one.label) };
+    for (number, one_of_them) in all.iter().enumerate() {
+        if number > 0 {
+            lab.pass(every).await;
+        }
+        push_as(lab, std::slice::from_ref(one_of_them), &one.label)?;
+    }
+    Ok(())
+}
+
+/// Pushes with names of their own, and one that they share.
+fn push_as(lab: &mut Lab<'_>, pushes: &[Push], shared: &str) -> Result<(), Over> {
+    push(lab, pushes)?;
+    for push in pushes.iter().filter(|push| push.label != shared) {
+        lab.names.share(&push.label, shared);
+    }
+    Ok(())
+}
+
+fn push(lab: &mut Lab<'_>, pushes: &[Push]) -> Result<(), Over> {
     let mut made = Vec::with_capacity(pushes.len());
-    for (push, number) in pushes {
+    for push in pushes {
         let names = lab.names.clone();
         let fill = |text: &str| names.fill(text);
-        lab.names.add_ids(&push.label, push.names(*number, &fill));
+        lab.names.add_ids(&push.label, push.names(&fill));
         let names = lab.names.clone();
         let fill = |text: &str| names.fill(text);
         let push: platform::Push =
-            serde_json::from_value(push.to_json(*number, &fill)).map_err(|error| Over::fail(error.to_string()))?;
+            serde_json::from_value(push.to_json(&fill)).map_err(|error| Over::fail(error.to_string()))?;
         made.push(push);
     }
     let ids = lab.platform.push_interleaved(&made).map_err(|error| Over::fail(error.to_string()))?;
-    for ((push, _), id) in pushes.iter().zip(ids) {
+    for (push, id) in pushes.iter().zip(ids) {
         lab.names.add_push(&push.label, id.number());
     }
     Ok(())

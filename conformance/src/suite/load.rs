@@ -229,6 +229,9 @@ fn check_push(push: &Push, known: &mut HashSet<String>) -> Result<(), String> {
     if push.label.is_empty() {
         return Err("a push needs a name: as = \"…\"".to_owned());
     }
+    if push.count.is_some() {
+        push.each().iter().try_for_each(|each| name(known, &each.label))?;
+    }
     name(known, &push.label)
 }
 

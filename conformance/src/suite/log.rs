@@ -88,12 +88,22 @@ impl Names {
         self.pushes.entry(label.to_owned()).or_default().push(id);
     }
 
-    /// What the next of the pushes with this label is known by; the first one gives the label its members.
+    /// What a push is known by. Of several with this label the first one gives it its members.
     pub(crate) fn add_ids(&mut self, label: &str, ids: BTreeMap<String, String>) {
         if !self.ids.contains_key(label) {
             self.add(label, ids.clone());
         }
         self.ids.entry(label.to_owned()).or_default().push(ids);
+    }
+
+    /// What is called `label` is called `shared`, too.
+    pub(crate) fn share(&mut self, label: &str, shared: &str) {
+        for ids in self.ids.get(label).cloned().unwrap_or_default() {
+            self.add_ids(shared, ids);
+        }
+        for id in self.pushes.get(label).cloned().unwrap_or_default() {
+            self.add_push(shared, id);
+        }
     }
 
     pub(crate) fn add_call(&mut self, label: &str, id: u64) {

@@ -139,11 +139,15 @@ pub(crate) struct Push {
     pub(crate) split_at: Option<Vec<usize>>,
     pub(crate) part_order: Option<Vec<usize>>,
     pub(crate) ws_cut: Vec<usize>,
+    pub(crate) gaps_ms: Vec<u64>,
+    pub(crate) seq_id: Option<u64>,
+    pub(crate) log_id: Option<u64>,
+    pub(crate) service: Option<i32>,
     pub(crate) times: Option<usize>,
     pub(crate) again_after_s: Vec<f64>,
-    /// So many of them, each with ids of its own: `ev_m`, `ev_m_2`, `ev_m_3` …
+    /// So many of them at once, each an event of its own: with `as = "m"` they are called `m1`, `m2` and so on, and `m`.
     pub(crate) count: Option<usize>,
-    /// With so many milliseconds between them.
+    /// Not at once, but with so many milliseconds between them.
     pub(crate) every_ms: Option<u64>,
     pub(crate) v1: bool,
     pub(crate) headers: Vec<HeaderChange>,
@@ -192,7 +196,7 @@ pub(crate) struct HeaderChange {
 #[serde(rename_all = "snake_case")]
 pub(crate) enum App {
     /// Makes a call. It is named by `as`.
-    Call(NamedCall),
+    Call(Box<NamedCall>),
     /// Treats events and callbacks like this from now on; `never_answer` instead of a null that TOML has not.
     Handle(AppHandle),
     /// The process ends at once and starts again, with the same settings.
@@ -326,12 +330,17 @@ impl Push {
         given.iter().filter(|given| **given).count()
     }
 
-    /// The identity it is known by, whether it was given or is made here; `number` is that of the copy, from 1.
-    pub(crate) fn names(&self, number: usize, fill: &dyn Fn(&str) -> String) -> BTreeMap<String, String> {
-        let given = |value: &Option<String>, made: String| {
-            let first = value.as_deref().map_or(made, fill);
-            if number > 1 { format!("{first}_{number}") } else { first }
-        };
+    /// What is pushed: itself, or as many of its kind as it says.
+    pub(crate) fn each(&self) -> Vec<Self> {
+        let Some(count) = self.count else { return vec![self.clone()] };
+        (1..=count)
+            .map(|number| Self { label: format!("{}{number}", self.label), count: None, ..self.clone() })
+            .collect()
+    }
+
+    /// The identity it is known by, whether it was given or is made here.
+    pub(crate) fn names(&self, fill: &dyn Fn(&str) -> String) -> BTreeMap<String, String> {
+        let given = |value: &Option<String>, made: String| value.as_deref().map_or(made, fill);
         let label = &self.label;
         let mut names = BTreeMap::from([
             ("event_id".to_owned(), given(&self.event_id, format!("ev_{label}"))),
@@ -344,8 +353,8 @@ impl Push {
     }
 
     /// As the platform's control interface takes it.
-    pub(crate) fn to_json(&self, number: usize, fill: &dyn Fn(&str) -> String) -> Value {
-        let names = self.names(number, fill);
+    pub(crate) fn to_json(&self, fill: &dyn Fn(&str) -> String) -> Value {
+        let names = self.names(fill);
         let mut push = json!({
             "payload": self.payload(&names, fill),
             "event_id": names.get("event_id"),
@@ -354,6 +363,10 @@ impl Push {
             "split_at": self.split_at,
             "part_order": self.part_order,
             "ws_cut": self.ws_cut,
+            "gaps_ms": self.gaps_ms,
+            "seq_id": self.seq_id,
+            "log_id": self.log_id,
+            "service": self.service,
             "times": self.times.unwrap_or(1),
             "again_after_s": self.again_after_s,
             "v1": self.v1,
