@@ -223,6 +223,7 @@ async fn act(lab: &mut Lab<'_>, peer: &Peer) -> Result<(), Over> {
         Peer::Faults(faults) => platform.faults(|present| present.clone_from(faults)),
         Peer::Inject(inject) => inject_it(lab, inject),
         Peer::Interleave(pushes) => push(lab, pushes)?,
+        Peer::Options(options) => platform.options(|present| present.clone_from(options)),
         Peer::Push(one) => push_each(lab, one).await?,
         Peer::RevokeTokens(revoke) => drop(platform.revoke_tokens_after(&app_id, revoke.after_calls)),
     }
