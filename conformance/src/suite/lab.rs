@@ -194,6 +194,12 @@ impl<'a> Lab<'a> {
         true
     }
 
+    /// Lets time pass, and takes in what is seen meanwhile.
+    pub(super) async fn pass(&mut self, time: Duration) {
+        let due = Instant::now() + time;
+        while self.pump(due).await {}
+    }
+
     /// Takes in what is there already.
     pub(super) fn listen(&mut self) {
         while let Some(record) = self.records.try_next() {
