@@ -231,7 +231,8 @@ impl HttpFault {
             Self::Flood { .. } | Self::Hang | Self::Drop => None,
         };
         if let Some(text) = text {
-            *text = text.replace("{len}", &len).replace("{hexlen}", &hexlen).replace("{json}", json).replace("{url}", url);
+            *text =
+                text.replace("{len}", &len).replace("{hexlen}", &hexlen).replace("{json}", json).replace("{url}", url);
         }
         self
     }

@@ -54,7 +54,9 @@ impl From<HttpFault> for Outcome {
             HttpFault::Answer(answer) => answer.into(),
             HttpFault::Bytes(bytes) => Self::Bytes(Raw { bytes, ..Raw::default() }),
             HttpFault::BytesThenHang(bytes) => Self::Bytes(Raw { bytes, hang: true, ..Raw::default() }),
-            HttpFault::Drip { bytes, every_ms } => Self::Bytes(Raw { bytes, every_ms: Some(every_ms), ..Raw::default() }),
+            HttpFault::Drip { bytes, every_ms } => {
+                Self::Bytes(Raw { bytes, every_ms: Some(every_ms), ..Raw::default() })
+            }
             HttpFault::Flood { head, again } => Self::Bytes(Raw { bytes: head, again, ..Raw::default() }),
             HttpFault::Hang => Self::Hang,
             HttpFault::Drop => Self::Drop,

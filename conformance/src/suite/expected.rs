@@ -52,15 +52,17 @@ kinds! {
         push: String,
         event_type: String,
         data: Value,
+        /** Letters in the content of the toast. */
+        toast_len: u64,
         in_time: bool,
         faithful: bool,
         latency_at_least_ms: u64,
         latency_at_most_ms: u64,
     }
     /// A card of the bot was replaced.
-    CardPatched { message_id: String, content_contains: String }
+    CardPatched { message_id: String, /** As JSON. */ content: Value, content_contains: String }
     /// A card was updated after its callback.
-    CardUpdated { message_id: String, uses: u64 }
+    CardUpdated { message_id: String, card: Value, uses: u64 }
     /// The platform objects to something.
     ClientFault { what_contains: String }
     /// A connection is over.
@@ -70,7 +72,7 @@ kinds! {
     /// A URL was given out.
     Discovered { locale: String, user_agent_contains: String }
     /// A message was edited.
-    Edited { message_id: String, content_contains: String }
+    Edited { message_id: String, /** As JSON. */ content: Value, content_contains: String }
     /// The client has ended.
     Ended { how: String, code: i64, text_contains: String }
     /// A handler was called.
@@ -89,6 +91,7 @@ kinds! {
         /// A client that gives no text is taken at its word.
         text_len_if_given: u64,
         json_contains: String,
+        json_contains_if_given: String,
     }
     /// The process is over.
     Exited { code: i64 }
@@ -118,6 +121,8 @@ kinds! {
     Replied {
         parent_id: String,
         msg_type: String,
+        /// As JSON.
+        content: Value,
         content_contains: String,
         in_thread: bool,
         repeated: bool,
@@ -130,6 +135,8 @@ kinds! {
         receive_id: String,
         receive_id_type: String,
         msg_type: String,
+        /// As JSON.
+        content: Value,
         content_contains: String,
         repeated: bool,
         has_uuid: bool,
@@ -220,7 +227,7 @@ fn fits(kind: &str, name: &str, wanted: &Value, found: &Value, names: &Names) ->
         "push" if kind == "event" => {
             names.is_push(wanted.as_str().unwrap_or_default(), text("event_id"), text("message_id"))
         }
-        "push" => found.get("push").and_then(Value::as_u64) == names.push(wanted.as_str().unwrap_or_default()),
+        "push" => names.is_pushed(wanted.as_str().unwrap_or_default(), number("push")),
         "call" if kind == "result" => names.is_call(wanted.as_str().unwrap_or_default(), number("id")),
         "contains" => found.to_string().contains(filled_text),
         "secret" => wanted.as_bool() == Some(names.has_secret(&found.to_string())),
@@ -247,13 +254,19 @@ fn fits(kind: &str, name: &str, wanted: &Value, found: &Value, names: &Names) ->
         "emoji_none_of" => {
             wanted.as_array().is_some_and(|all| all.iter().all(|one| Some(one) != found.get("emoji_type")))
         }
-        "key_none_of" => wanted.as_array().is_some_and(|all| {
-            all.iter().filter_map(Value::as_str).all(|one| names.fill(one) != text("key"))
-        }),
+        "key_none_of" => wanted
+            .as_array()
+            .is_some_and(|all| all.iter().filter_map(Value::as_str).all(|one| names.fill(one) != text("key"))),
         "text_if_given" => !given("text") || text("text") == filled_text,
         "text_len_if_given" if !given("text") => true,
         "text_len" | "text_len_if_given" => Some(text("text").chars().count() as u64) == wanted.as_u64(),
-        "data" => found.get("data") == Some(wanted),
+        "json_contains_if_given" => !given("json") || text("json").contains(filled_text),
+        "toast_len" => {
+            let content = found.pointer("/data/toast/content").and_then(Value::as_str);
+            content.map(|content| content.chars().count() as u64) == wanted.as_u64()
+        }
+        "data" | "card" => found.get(name) == Some(wanted),
+        "content" => serde_json::from_str(text("content")).ok().as_ref() == Some(wanted),
         _ => match (name.strip_suffix("_contains"), &filled) {
             (Some(member), Some(part)) => text(member).contains(part.as_str()),
             (None, Some(whole)) => found.get(name).and_then(Value::as_str) == Some(whole),

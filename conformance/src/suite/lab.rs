@@ -14,8 +14,6 @@ use super::shim::{Command, Report, Start, VERSION};
 use super::subject::{Heard, Running, Setup, Subject};
 use crate::platform::{AppSpec, ClientConfig, Kind, Platform, PlatformConfig, Subscription};
 
-/// How long a shim has to say that it is there; an interpreter with a large SDK takes its time on a busy machine.
-const READY: Duration = Duration::from_secs(20);
 /// Observations in the evidence of a failure.
 const SEEN: usize = 60;
 /// Frames in the evidence of a failure.
@@ -27,6 +25,7 @@ pub(super) struct Lab<'a> {
     scenario: &'a Scenario,
     subject: &'a dyn Subject,
     setup: Setup,
+    patience: Duration,
     running: Option<Running>,
     records: Subscription,
     begun: Instant,
@@ -94,6 +93,7 @@ impl<'a> Lab<'a> {
             scenario,
             subject,
             setup: Setup::new(start, settings.seed)?,
+            patience: settings.patience,
             running: None,
             records: platform.subscribe(),
             begun: Instant::now(),
@@ -113,7 +113,7 @@ impl<'a> Lab<'a> {
         let running = self.subject.start(&self.platform, &self.setup).map_err(Over::fail)?;
         self.running = Some(running);
         self.say(Command::Start(self.setup.start.clone()));
-        let due = Instant::now() + READY;
+        let due = Instant::now() + self.patience;
         let mut next = from;
         loop {
             while let Some(observation) = self.log.get(next) {
@@ -133,7 +133,7 @@ impl<'a> Lab<'a> {
                 next += 1;
             }
             if !self.pump(due).await {
-                return Err(Over::fail(format!("the shim did not say ready within {} s", READY.as_secs())));
+                return Err(Over::fail(format!("the shim did not say ready within {} s", self.patience.as_secs())));
             }
         }
     }
@@ -194,6 +194,12 @@ impl<'a> Lab<'a> {
         true
     }
 
+    /// Lets time pass, and takes in what is seen meanwhile.
+    pub(super) async fn pass(&mut self, time: Duration) {
+        let due = Instant::now() + time;
+        while self.pump(due).await {}
+    }
+
     /// Takes in what is there already.
     pub(super) fn listen(&mut self) {
         while let Some(record) = self.records.try_next() {
@@ -219,16 +225,20 @@ impl<'a> Lab<'a> {
         let due = Instant::now() + within;
         let mut next = from;
         loop {
-            // Secrets are given out as the story goes on.
-            self.names.set_secrets(self.platform.secrets());
+            // Secrets are given out as the story goes on; nothing but these asks for them meanwhile.
+            if matches!(expected, Expected::Output(_)) {
+                self.names.set_secrets(self.platform.secrets());
+            }
             while let Some(observation) = self.log.get(next) {
                 if !observation.taken && expected.fits(&observation.parts, &self.names) {
+                    self.names.set_secrets(self.platform.secrets());
                     return Ok(Some(next));
                 }
                 self.fail_fast(next)?;
                 next += 1;
             }
             if !self.pump(due).await {
+                self.names.set_secrets(self.platform.secrets());
                 return Ok(None);
             }
         }
