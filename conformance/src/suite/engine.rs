@@ -173,8 +173,9 @@ async fn expect(lab: &mut Lab<'_>, step: &Step, expected: &Expected, after: Opti
         };
         lab.take(index);
         let at = lab.log.get(index).map_or(0, |observation| observation.at_ms);
-        let floor = step.not_before_ms.unwrap_or_default();
-        if at < since + floor {
+        if let Some(floor) = step.not_before_ms
+            && at < since + floor
+        {
             let early = at.saturating_sub(since);
             let seen = lab.words(index);
             return Err(Over::fail(format!("it came after {early} ms, which is before {floor} ms: {seen}")));

@@ -22,6 +22,8 @@ use crate::suite::shim::{self, Command, Mode, Report};
 
 /// Events the inbox holds, unless a scenario says otherwise.
 const INBOX: usize = 64;
+/// Pieces that are read before anything else is done.
+const PIECES: usize = 32;
 /// More rounds without waiting mean that it never comes to rest.
 const ROUNDS: usize = 2_000_000;
 
@@ -224,7 +226,19 @@ impl Driver {
         }
     }
 
+    /// Several pieces at a time: in large messages a round for each would take minutes.
     fn read(&mut self, lane: Lane, cx: &mut Context<'_>) -> bool {
+        let mut progress = false;
+        for _ in 0..PIECES {
+            if !self.read_piece(lane, cx) {
+                break;
+            }
+            progress = true;
+        }
+        progress
+    }
+
+    fn read_piece(&mut self, lane: Lane, cx: &mut Context<'_>) -> bool {
         let room = self.bot.poll_receive(lane).min(self.chop).min(64 * 1024);
         let Some(Stream { attempt, pipe: Some(pipe) }) = self.streams.get_mut(&lane) else { return false };
         let attempt = *attempt;
