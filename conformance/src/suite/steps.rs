@@ -145,6 +145,10 @@ pub(crate) struct Push {
     pub(crate) service: Option<i32>,
     pub(crate) times: Option<usize>,
     pub(crate) again_after_s: Vec<f64>,
+    /// So many of them at once, each an event of its own: with `as = "m"` they are called `m1`, `m2` and so on, and `m`.
+    pub(crate) count: Option<usize>,
+    /// Not at once, but with so many milliseconds between them.
+    pub(crate) every_ms: Option<u64>,
     pub(crate) v1: bool,
     pub(crate) headers: Vec<HeaderChange>,
     pub(crate) payload_encoding: Option<String>,
@@ -330,6 +334,14 @@ impl Push {
             self.raw_hex.is_some(),
         ];
         given.iter().filter(|given| **given).count()
+    }
+
+    /// What is pushed: itself, or as many of its kind as it says.
+    pub(crate) fn each(&self) -> Vec<Self> {
+        let Some(count) = self.count else { return vec![self.clone()] };
+        (1..=count)
+            .map(|number| Self { label: format!("{}{number}", self.label), count: None, ..self.clone() })
+            .collect()
     }
 
     /// The identity it is known by, whether it was given or is made here.

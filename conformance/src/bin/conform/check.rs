@@ -19,8 +19,8 @@ pub(crate) struct Options {
 
 pub(crate) fn check(root: &Path, options: &Options) -> Result<u8, Box<dyn Error>> {
     let suite = Suite::load(root)?;
-    let mut bad = suite.problems.len();
-    for problem in &suite.problems {
+    let mut bad = suite.unreadable.len() + suite.problems.len();
+    for problem in suite.unreadable.iter().chain(&suite.problems) {
         error(&problem.to_string());
     }
     let page = report::requirements(&suite);

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use std::{fs, io};
 
 use clap::{Args, ValueEnum};
@@ -45,6 +45,9 @@ pub(crate) struct Options {
     /// Treat --command as one of our own runtimes: policies and house rules count
     #[arg(long, requires = "command")]
     own: bool,
+    /// Seconds that a shim has to say that it is ready, and a client to connect
+    #[arg(long, default_value_t = 20)]
+    patience: u64,
     /// Report to write; may be given several times. With =FILE into a file, else to standard output
     #[arg(long, value_name = "FORMAT[=FILE]")]
     report: Vec<String>,
@@ -71,8 +74,8 @@ struct Chosen {
 
 pub(crate) fn run(root: &Path, options: &Options) -> Result<u8, Box<dyn Error>> {
     let suite = Suite::load(root)?;
-    if !suite.problems.is_empty() {
-        for problem in &suite.problems {
+    if !suite.unreadable.is_empty() {
+        for problem in &suite.unreadable {
             error(&problem.to_string());
         }
         return Ok(WRONG);
@@ -207,7 +210,8 @@ fn hold(
         }
     };
     let progress = Progress::new(&results.subject, scenarios.len(), options.quiet);
-    let settings = RunSettings { seed: options.seed, own: results.own };
+    let settings =
+        RunSettings { seed: options.seed, own: results.own, patience: Duration::from_secs(options.patience) };
     let started = Instant::now();
     let outcomes = run_all(scenarios, &subject, settings, chosen.jobs, &|outcome| {
         progress.add(&outcome.scenario, matches!(outcome.verdict, Verdict::Fail { .. }));

@@ -57,7 +57,7 @@ pub(crate) fn report(root: &Path, options: &Options) -> Result<u8, Box<dyn Error
 
 pub(crate) fn list(root: &Path, options: &ListOptions) -> Result<u8, Box<dyn Error>> {
     let suite = Suite::load(root)?;
-    for problem in &suite.problems {
+    for problem in &suite.unreadable {
         error(&problem.to_string());
     }
     for scenario in &suite.scenarios {
