@@ -7,7 +7,7 @@ use super::super::load::AREAS;
 use super::super::results::Results;
 
 const PAGE: &str = include_str!("page.html");
-const SCRIPT: &str = include_str!("page.js");
+const SCRIPT: &str = concat!(include_str!("page-scenario.js"), include_str!("page.js"));
 const STYLE: &str = include_str!("page.css");
 
 pub(super) fn page(suite: &Suite, all: &[Results]) -> String {

@@ -1,4 +1,3 @@
-"use strict";
 // What clients said is hostile: it becomes text nodes only, never markup.
 const data = JSON.parse(document.getElementById("data").textContent);
 const SIGNS = { "fail": "✕", "unexpected-pass": "!", "known-fail": "≈", "unimplemented": "○", "skipped": "–", "pass": "✓" };
@@ -16,6 +15,10 @@ const NOTES = {
 const LONG = 4000;
 const $ = (id) => document.getElementById(id);
 
+/** Letters that cannot be seen, or turn the order of others around, by their numbers. */
+const visible = (text) => text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g,
+  (letter) => (letter < " " ? String.fromCodePoint(0x2400 + letter.codePointAt(0)) : `⟨U+${letter.codePointAt(0).toString(16).padStart(4, "0").toUpperCase()}⟩`));
+
 /** An element with attributes and children; what is not an element becomes text. */
 function el(tag, attributes, ...children) {
   const element = document.createElement(tag);
@@ -24,9 +27,10 @@ function el(tag, attributes, ...children) {
     else if (value === true) element.setAttribute(name, "");
     else if (value !== false && value != null) element.setAttribute(name, value);
   }
-  element.append(...children.flat().filter((child) => child != null));
+  for (const child of children.flat()) if (child != null) element.append(typeof child === "string" ? visible(child) : child);
   return element;
 }
+const BAR = ["pass", "unexpected-pass", "known-fail", "fail", "unimplemented", "skipped"];
 const number = (value) => value.toLocaleString("en");
 const count = (value, one, many = `${one}s`) => `${number(value)} ${value === 1 ? one : many}`;
 const seconds = (ms) => `${(ms / 1000).toLocaleString("en", { maximumFractionDigits: 1 })} s`;
@@ -68,7 +72,7 @@ const counts = (subject, result) =>
 
 // ---- What is shown: all of it stands in the fragment ----
 
-let state = read();
+let state;
 
 function read() {
   const given = new URLSearchParams(location.hash.slice(1));
@@ -120,14 +124,14 @@ function headline() {
   const results = ran.flatMap((subject) => subject.results);
   const bad = ran.map((subject) => subject.results.filter((result) => counts(subject, result)).length);
   const sum = bad.reduce((one, other) => one + other, 0);
-  const musts = scenarios.filter((scenario) => scenario.level === "must").length;
+  const musts = data.scenarios.filter((scenario) => byId.get(scenario.id).level === "must").length;
   const clean = bad.filter((failures) => failures === 0).length;
   $("date").replaceChildren(el("time", { datetime: data.date }, data.date));
   $("lead").textContent = [
-    `${count(scenarios.length, "scenario")} held against ${count(ran.length, "client")}: ${number(musts)} bind every client, ` +
-      `${number(scenarios.length - musts)} are choices of larkwire.`,
+    `${count(data.scenarios.length, "scenario")} held against ${count(ran.length, "client")}: ${number(musts)} bind every client, ` +
+      `${number(data.scenarios.length - musts)} are choices of larkwire.`,
     `${number(results.filter((result) => passed(result.status)).length)} of ${count(results.length, "result")} passed;`,
-    sum === 0 ? "nothing failed that counts." : `${count(sum, "failure")} count${sum === 1 ? "s" : ""}, and ${number(clean)} of ${count(ran.length, "client")} ${clean === 1 ? "is" : "are"} without one.`,
+    sum === 0 ? "nothing failed that counts." : `${count(sum, "failure counts", "failures count")}${clean === 0 ? "" : `, and ${number(clean)} of ${count(ran.length, "client")} ${clean === 1 ? "has" : "have"} none`}.`,
   ].join(" ");
   $("runs").replaceChildren(...subjects.map((subject) => el("span", { style: "display:block" },
     `${subject.name}: ${subject.about}${subject.client && subject.client !== subject.name ? ` (${subject.client} ${subject.version})` : ""}, `,
@@ -154,10 +158,10 @@ function cell(subject, area, chosen) {
     type: "button", class: "cell", "aria-label": label, title: label, "aria-pressed": String(pressed),
     "data-subject": subject.name, "data-area": area, onclick: () => choose({ subject: subject.name, area }, pressed),
   },
-    telling.slice(0, 2).reverse().map((status) => el("span", { class: `sign ${status}`, "aria-hidden": "true" }, `${SIGNS[status]}${tally[status]}`)),
-    el("span", { class: "ratio" }, String(good), el("i", {}, `/${run}`)),
+    el("span", { class: "tally" }, el("span", { class: "ratio" }, String(good), el("i", {}, `/${run}`)),
+      el("span", { "aria-hidden": "true" }, telling.slice(0, area ? 2 : 1).map((status) => el("span", { class: `sign ${status}` }, `${SIGNS[status]}${tally[status]} `)))),
     el("span", { class: "bar", "aria-hidden": "true" },
-      [...STATUSES].reverse().filter((status) => tally[status] > 0).map((status) => el("span", { class: status, style: `flex:${tally[status]}` })))));
+      BAR.filter((status) => tally[status] > 0).map((status) => el("span", { class: status, style: `flex:${tally[status]}` })))));
 }
 
 function choose(wanted, pressed) {
@@ -175,7 +179,7 @@ function matrix() {
     el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Area"), subjects.map((subject) => el("th", { scope: "col" },
       el("button", { type: "button", onclick: () => choose({ subject: subject.name }, false) }, el("span", { class: "name" }, subject.name)),
       el("small", {}, subject.unavailable != null ? "could not be had" : subject.version || "\u00a0"),
-      el("small", {}, subject.own ? "larkwire’s own" : "foreign"))))),
+      el("small", {}, subject.own ? "own runtime" : "foreign"))))),
     el("tbody", {}, rows.map((area) => el("tr", {},
       el("th", { scope: "row" },
         el("button", { type: "button", onclick: () => choose({ area }, false) }, area || "All areas"),
@@ -213,7 +217,7 @@ function list() {
   const order = areas.map((area) => [area, scenarios.filter((scenario) => scenario.area === area)]);
   const head = el("div", { class: "head", "aria-hidden": "true" }, el("span"), el("span"),
     el("span", { class: "marks" }, subjects.map((subject) => el("span", {}, subject.name))));
-  $("list").style.setProperty("--n", subjects.length);
+  $("main").style.setProperty("--n", subjects.length);
   $("list").append(head, ...order.map(([area, of]) => el("div", { class: "group", "data-area": area }, el("h3", {}, area), of.map(row))),
     el("p", { class: "empty", id: "empty" }, "No scenario fits."));
 }
@@ -223,7 +227,7 @@ function row(scenario) {
     const status = subject.of.get(scenario.id)?.status;
     const words = `${subject.name}: ${status ? WORDS[status] : "not run"}`;
     return el("span", { class: `mark ${status ?? "pass"}`, title: words, "data-subject": subject.name },
-      el("span", { class: "who" }, subject.name, el("i", {}, `: ${status ? WORDS[status] : "not run"}.`), " "), status ? sign(status) : null);
+      el("span", { class: "who" }, subject.name, el("i", {}, `: ${status ? WORDS[status] : "not run"}.`), " "), status ? sign(status) : el("span", { class: "soft", "aria-hidden": "true" }, "·"));
   });
   const results = subjects.map((subject) => subject.of.get(scenario.id)).filter((result) => result);
   const sum = `${results.filter((result) => passed(result.status)).length} of ${results.length} passed`;
@@ -260,161 +264,6 @@ function open(id) {
   now.element.append(body(byId.get(id)));
 }
 
-// ---- One scenario ----
-
-function body(scenario) {
-  const asked = subjects.filter((subject) => subject.of.has(scenario.id));
-  const results = asked.map((subject) => ({ subject, result: subject.of.get(scenario.id) }));
-  results.sort((one, other) => STATUSES.indexOf(one.result.status) - STATUSES.indexOf(other.result.status));
-  if (state.subject) results.sort((one, other) => (other.subject.name === state.subject) - (one.subject.name === state.subject));
-  const failed = results.filter(({ result }) => didNotPass(result.status) || result.status === "unexpected-pass");
-  const others = results.filter((one) => !failed.includes(one));
-  return el("div", { class: "body" },
-    scenario.story ? el("p", { class: "story" }, scenario.story) : null,
-    scenario.proves.length === 0 ? null : el("div", {}, el("h4", {}, scenario.proves.length === 1 ? "Requirement" : "Requirements"),
-      scenario.proves.map((id) => {
-        const requirement = requirements.get(id);
-        return el("div", { class: "requirement" }, el("p", {}, requirement?.text ?? "Not in requirements.toml."),
-          el("p", { class: "soft" }, el("code", {}, id), ` · ${requirement?.level ?? ""} · ${requirement?.source ?? ""}`));
-      })),
-    failed.length === 0 ? null : el("div", {}, el("h4", {}, "What happened"), failed.map(({ subject, result }) => verdict(subject, result))),
-    others.length === 0 ? null : el("div", {}, el("h4", {}, failed.length ? "The other clients" : "Clients"), el("ul", { class: "others" }, others.map(({ subject, result }) =>
-      el("li", { class: result.status }, sign(result.status), ` ${subject.name}: ${WORDS[result.status]}`,
-        el("span", { class: "soft" }, result.status === "pass" ? ` in ${seconds(result.took_ms)}` : `: ${result.why ?? result.what ?? ""}`))))),
-    scenario.source ? el("div", {}, el("h4", {}, "The scenario, ", el("code", {}, `conformance/scenarios/${scenario.id}.toml`)), source(scenario, failed)) : null,
-    el("p", { class: "foot" }, el("a", { href: fragment({ level: "must", subject: "", area: "", status: [], q: "", open: scenario.id }) }, "Link to this scenario"),
-      el("button", { type: "button", class: "plain", onclick: close }, "Close")));
-}
-
-function close() {
-  const { button } = rows.get(state.open) ?? {};
-  show({ open: "" });
-  button?.focus();
-}
-
-/** What should have been and what was, of the engine's sentence. */
-function told(what) {
-  const parts = /^expected ([\s\S]*? within \d+ ms); ((?:the last [\w-]+ was: |there was no )[\s\S]*)$/.exec(what) ??
-    /^(never [\s\S]*? for \d+ ms), but it was seen: ([\s\S]*)$/.exec(what);
-  const pairs = parts ? [["Expected", parts[1]], ["Instead", parts[2]]] : [["What", what]];
-  return el("dl", { class: "told" }, pairs.flatMap(([name, text]) => [el("dt", {}, name), el("dd", {}, clipped(text))]));
-}
-
-/** Long texts in part, and a button for the rest. */
-function clipped(text) {
-  if (text.length <= LONG) return text;
-  const part = el("span", {}, `${text.slice(0, LONG)}… `, el("button", {
-    type: "button", class: "more", onclick: () => part.replaceChildren(text),
-  }, `Show all ${number(text.length)} characters`));
-  return part;
-}
-
-function verdict(subject, result) {
-  const { seen = [], frames = [], stderr = [] } = result.evidence ?? {};
-  const place = [result.step != null ? `step ${result.step}` : null, result.line != null ? `line ${result.line}` : null, `after ${seconds(result.took_ms)}`];
-  const part = (title, content) => el("div", {}, el("h5", {}, title), content);
-  const sheet = (lines) => el("pre", { class: "tall", tabindex: "0" }, lines);
-  return el("section", { class: `verdict ${result.status}`, "aria-label": `${subject.name}: ${WORDS[result.status]}` },
-    el("header", {}, el("b", {}, subject.name), el("span", { class: "word" }, sign(result.status), ` ${WORDS[result.status]}`),
-      el("span", { class: "soft" }, [subject.version, ...place].filter(Boolean).join(" · "))),
-    result.what != null ? told(result.what) : el("p", {}, "It passed, though it is known to fail: the line in known/ is stale."),
-    result.known != null ? el("p", {}, el("b", {}, "Known: "), clipped(result.known)) : null,
-    result.source ? part("The step", el("pre", {}, clipped(result.source))) : null,
-    again(result.repeat),
-    seen.length ? part(`Seen, the last ${number(seen.length)}`, sheet(seen.map(observation))) : null,
-    stderr.length ? part(`Standard error, the last ${count(stderr.length, "line")}`, sheet(stderr.flatMap((line) => [clipped(line), "\n"]))) : null,
-    frames.length ? later(`Frames, the last ${number(frames.length)}, decoded and in hex`, () => frames.map(frame)) : null);
-}
-
-function later(title, make) {
-  const details = el("details", {}, el("summary", {}, title));
-  details.addEventListener("toggle", () => { if (details.open && details.childElementCount === 1) details.append(...make()); });
-  return details;
-}
-
-function observation(line) {
-  const parts = /^\s*([\d.]+) s (platform|client) +(\S+) ?([\s\S]*)$/.exec(line);
-  if (!parts) return el("span", { class: "seen" }, clipped(line), "\n");
-  const [, at, who, kind, rest] = parts;
-  return el("span", { class: "seen" }, el("span", { class: "t" }, `${at.padStart(8)} s `), who === "client" ? "→ " : "← ", el("b", {}, kind), " ",
-    el("span", { class: "unseen" }, `(${who}) `), clipped(rest), "\n");
-}
-
-function frame(text) {
-  const at = text.lastIndexOf("\n");
-  const hex = /^(?:[0-9a-f]{2})*$/.test(text.slice(at + 1)) && at >= 0 ? text.slice(at + 1) : "";
-  const words = hex || at === text.length - 1 ? text.slice(0, at) : text;
-  const head = /^\s*([\d.]+ s (?:client → platform|platform → client)): ([\s\S]*)$/.exec(words);
-  return el("div", { class: "frame" }, head ? el("p", { class: "t mono" }, head[1]) : null,
-    el("pre", {}, clipped(head ? head[2] : words), hex ? el("div", { class: "hex" }, dump(hex)) : null));
-}
-
-function dump(hex) {
-  const bytes = hex.match(/../g);
-  const width = matchMedia("(max-width: 46rem)").matches ? 8 : 16;
-  const part = el("span");
-  const put = (end) => {
-    const lines = [];
-    for (let at = 0; at < Math.min(end, bytes.length); at += width) {
-      const some = bytes.slice(at, at + width);
-      const text = some.map((byte) => parseInt(byte, 16)).map((code) => (code >= 32 && code < 127 ? String.fromCharCode(code) : "·"));
-      lines.push(`${at.toString(16).padStart(4, "0")}  ${some.join(" ").padEnd(width * 3)} ${text.join("")}`);
-    }
-    part.replaceChildren(lines.join("\n"));
-    if (end < bytes.length) part.append("\n", el("button", { type: "button", class: "more", onclick: () => put(Infinity) }, `Show all ${number(bytes.length)} bytes`));
-  };
-  put(256);
-  return part;
-}
-
-function again(command) {
-  const button = el("button", { type: "button", class: "copy", "aria-label": "Copy the command that repeats it" }, "Copy");
-  button.addEventListener("click", async () => {
-    const done = await copy(command);
-    button.textContent = $("said").textContent = done ? "Copied" : "Could not be copied";
-    setTimeout(() => { button.textContent = "Copy"; $("said").textContent = ""; }, 2000);
-  });
-  return el("div", { class: "again" }, el("code", {}, command), button);
-}
-
-async function copy(text) {
-  try {
-    await navigator.clipboard.writeText(text);
-    return true;
-  } catch {
-    // Pages that come from a file or without TLS may have no clipboard.
-    const area = el("textarea", { class: "unseen" });
-    area.value = text;
-    document.body.append(area);
-    area.select();
-    const done = document.execCommand("copy");
-    area.remove();
-    return done;
-  }
-}
-
-const TOML = /("""[\s\S]*?"""|'''[\s\S]*?'''|"(?:\\.|[^"\\\n])*"|'[^'\n]*')|(#[^\n]*)|(^\[\[?[\w.-]+\]\]?)|([\w.-]+)(?=\s*=)|\b(true|false|-?\d[\d_.]*)\b/gm;
-
-function source(scenario, failed) {
-  const lines = [[]];
-  const put = (text, kind) => text.split("\n").forEach((piece, index) => {
-    if (index > 0) lines.push([]);
-    if (piece) lines.at(-1).push(kind ? el("span", { class: kind }, piece) : piece);
-  });
-  const text = scenario.source.replace(/\r/g, "").trimEnd();
-  let at = 0;
-  for (const token of text.matchAll(TOML)) {
-    put(text.slice(at, token.index));
-    put(token[0], ["t-s", "t-c", "t-h", "t-k", "t-n"][token.slice(1).findIndex((group) => group !== undefined)]);
-    at = token.index + token[0].length;
-  }
-  put(text.slice(at));
-  return el("pre", { class: "source" }, lines.map((pieces, index) => {
-    const here = failed.filter(({ result }) => result.line === index + 1).map(({ subject, result }) => `${SIGNS[result.status]} ${subject.name}`);
-    return el("span", { class: here.length ? "l hit" : "l" }, here.length ? el("span", { class: "at" }, here.join("  ")) : null, pieces, "\n");
-  }));
-}
-
 // ---- Drawing ----
 
 function draw() {
@@ -449,6 +298,11 @@ function draw() {
   open(state.open);
 }
 
+// Its address is not a view.
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  $("list").focus();
+});
 addEventListener("keydown", (event) => {
   const typing = /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName);
   if (event.key === "Escape" && state.open && !(typing && event.target.value)) close();
@@ -462,13 +316,14 @@ addEventListener("keydown", (event) => {
 });
 for (const event of ["hashchange", "popstate"]) {
   addEventListener(event, () => {
-    if (location.hash === "#list" || fragment(state) === (location.hash || "#")) return;
+    if (fragment(state) === (location.hash || "#")) return;
     state = read();
     draw();
     rows.get(state.open)?.element.scrollIntoView({ block: "start" });
   });
 }
 $("main").hidden = false;
+state = read();
 headline();
 filters();
 list();
