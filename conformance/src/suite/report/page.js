@@ -243,9 +243,11 @@ function row(scenario) {
 function toggle(id) {
   const { button } = rows.get(id);
   const before = button.getBoundingClientRect().top;
+  // One that closes above must not carry this one away. The browser would see to that too, a second time.
+  document.documentElement.style.overflowAnchor = "none";
   show({ open: state.open === id ? "" : id });
-  // One that closes above must not carry this one away.
   window.scrollBy(0, button.getBoundingClientRect().top - before);
+  setTimeout(() => { document.documentElement.style.overflowAnchor = ""; }, 100);
 }
 
 let opened = "";
