@@ -48,7 +48,6 @@ pub(super) fn page(suite: &Suite, all: &[Results]) -> String {
     // Inside of a script element nothing may look like its end.
     let data = data.to_string().replace('<', "\\u003c");
     // The data comes last: what peers said may look like a mark.
-    PAGE.replacen("/*CSS*/", STYLE.trim_end(), 1)
-        .replacen("/*JS*/", SCRIPT.trim_end(), 1)
-        .replacen("/*DATA*/null", &data, 1)
+    let page = PAGE.replacen("/*CSS*/", STYLE.trim_end(), 1).replacen("/*JS*/", SCRIPT.trim_end(), 1);
+    page.replacen("/*DATA*/null", &data, 1)
 }
