@@ -61,6 +61,8 @@ pub(crate) struct Observation {
     /// Milliseconds since the scenario began.
     pub(crate) at_ms: u64,
     pub(crate) seen: Seen,
+    /// Its kind, and what is known of it: made once, since every step looks at it.
+    pub(crate) parts: (String, Value),
     /// A step has had it.
     pub(crate) taken: bool,
 }

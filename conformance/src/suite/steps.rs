@@ -169,6 +169,8 @@ pub(crate) struct Click {
     /// Who clicked; `ou_ann`, if it is left out.
     pub(crate) open_id: Option<String>,
     pub(crate) value: Option<Value>,
+    /// A text of so many letters as the value instead.
+    pub(crate) value_len: Option<usize>,
 }
 
 /// Any event.
@@ -239,13 +241,17 @@ pub(crate) struct NamedCall {
 pub(crate) struct AppHandle {
     pub(crate) events: Option<super::shim::Mode>,
     pub(crate) callback_answer: Option<Value>,
+    /// A toast of so many letters instead.
+    pub(crate) callback_toast_len: Option<usize>,
     pub(crate) callback_after_ms: Option<u64>,
     pub(crate) never_answer: bool,
 }
 
 impl AppHandle {
     pub(crate) fn handle(&self) -> Handle {
-        let answer = if self.never_answer { Some(Value::Null) } else { self.callback_answer.clone() };
+        let toast = |len| json!({ "toast": { "type": "info", "content": letters(len) } });
+        let answer = self.callback_answer.clone().or_else(|| self.callback_toast_len.map(toast));
+        let answer = if self.never_answer { Some(Value::Null) } else { answer };
         Handle { events: self.events, callback_answer: answer, callback_after_ms: self.callback_after_ms }
     }
 }
@@ -402,10 +408,12 @@ impl Push {
         if let Some(click) = &self.click {
             let or = |value: &Option<String>, default: &str| value.as_deref().map_or_else(|| default.to_owned(), fill);
             let open_id = or(&click.open_id, "ou_ann");
+            let long = click.value_len.map(|len| Value::String(letters(len)));
+            let value = click.value.clone().or(long).unwrap_or_else(|| json!({ "key": "value" }));
             let event = json!({
                 "operator": { "tenant_key": "tenant", "open_id": open_id, "union_id": open_id.replacen("ou_", "on_", 1) },
                 "token": names.get("token"),
-                "action": { "tag": "button", "value": click.value.clone().unwrap_or_else(|| json!({ "key": "value" })) },
+                "action": { "tag": "button", "value": value },
                 "host": "im_message",
                 "context": {
                     "open_message_id": or(&click.message_id, "om_card"),
