@@ -23,6 +23,8 @@ pub struct Faults {
     pub ignore_acks: bool,
     /// Answers to calls; the first switch that fits the call fires.
     pub rest: Vec<Switch<RestFault>>,
+    /// The same for calls that have had their effect: only the answer is another.
+    pub rest_after: Vec<Switch<RestFault>>,
     /// HTTP status that goes with an invalid token: the live platform has been seen with 200, 400 and 401.
     pub bad_token_status: u16,
     /// New connections get an RFC 6455 ping every so many milliseconds.
@@ -38,6 +40,7 @@ impl Default for Faults {
             pong: Pong::Config,
             ignore_acks: false,
             rest: Vec::new(),
+            rest_after: Vec::new(),
             bad_token_status: 400,
             ws_ping_ms: None,
         }
