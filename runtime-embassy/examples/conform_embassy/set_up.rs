@@ -58,7 +58,7 @@ fn storage() -> Storage<'static> {
     Storage {
         texts: region(1024),
         socket_in: region(MESSAGE + 4096),
-        socket_out: region(16 * 1024),
+        socket_out: region(256 * 1024),
         url: region(4096),
         parts: region(2 * MESSAGE),
         assembled: region(MESSAGE),
@@ -67,11 +67,11 @@ fn storage() -> Storage<'static> {
         allowed: region(16 * 1024),
         chat_locales: Slots::fixed(leak([ChatLocale::EMPTY; 4])),
         seen: Slots::fixed(leak([SeenEntry::EMPTY; SEEN])),
-        callbacks: Slots::fixed(leak::<[_; 4]>(from_fn(|_| CallbackSlot::new(region(32 * 1024))))),
+        callbacks: Slots::fixed(leak::<[_; 16]>(from_fn(|_| CallbackSlot::new(region(128 * 1024))))),
         http: Slots::fixed(leak([HttpLane::new(region(HTTP), region(HTTP))])),
         outbox: Slots::fixed(leak::<[_; 4]>(from_fn(|_| CallSlot::new(region(HTTP))))),
         reactions: Slots::fixed(leak([AckReaction::EMPTY; 16])),
-        token: region(4096),
+        token: region(4096 + 8),
         notices: Slots::fixed(leak([Notice::Connected; 16])),
     }
 }

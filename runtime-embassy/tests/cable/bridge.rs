@@ -47,6 +47,8 @@ impl Bridge {
     async fn door(&self, stack: Stack<'static>) {
         let mut near = listener(stack);
         near.set_timeout(Some(GONE));
+        // One that only has nothing to say answers to this.
+        near.set_keep_alive(Some(GONE / 4));
         loop {
             // A dial may be given up on its way.
             if near.accept(self.port).await.is_ok() && self.pass(&mut near).await == Ok(()) {
