@@ -131,6 +131,10 @@ impl Composed {
         }
     }
 
+    pub(super) fn gaps_ms(&self) -> &[u64] {
+        &self.push.gaps_ms
+    }
+
     pub(super) fn ws_cut(&self) -> &[usize] {
         &self.push.ws_cut
     }
@@ -171,9 +175,9 @@ impl Composed {
             *last_seq_id += 1;
             frames.push(SentFrame {
                 frame: Frame {
-                    seq_id: *last_seq_id,
-                    log_id: rng.next_u64(),
-                    service,
+                    seq_id: self.push.seq_id.unwrap_or(*last_seq_id),
+                    log_id: self.push.log_id.unwrap_or_else(|| rng.next_u64()),
+                    service: self.push.service.unwrap_or(service),
                     method: DATA,
                     headers: self.headers(position, part, parts, &delivery),
                     payload_encoding: self.push.payload_encoding.clone(),

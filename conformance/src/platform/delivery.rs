@@ -136,7 +136,14 @@ impl Shared {
             });
         }
         let messages = round_robin(batches);
+        let gaps = deliveries.first().map(|id| state.deliveries.gaps_ms(*id).to_vec()).unwrap_or_default();
         match deliveries.first().and_then(|id| state.deliveries.ws_cut(*id)) {
+            None if !gaps.is_empty() => self.spawn(async move {
+                for (index, message) in messages.into_iter().enumerate() {
+                    sleep(Duration::from_millis(gaps.get(index).copied().unwrap_or_default())).await;
+                    handle.command(Command::Send(vec![message]));
+                }
+            }),
             None => handle.command(Command::Send(messages)),
             Some(cuts) => {
                 let bytes = messages.iter().flat_map(|message| fragments(message, cuts)).collect();
@@ -175,7 +182,8 @@ impl Shared {
         let Some((id, delivery, index)) = state.deliveries.find(frame_message_id) else {
             let frame_message_id = frame_message_id.map(str::to_owned);
             let code = code(ack.frame.payload.as_deref());
-            return self.log.add(Some(app_id), Kind::StrayAck { connection, frame_message_id, code });
+            let hex = ack.bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            return self.log.add(Some(app_id), Kind::StrayAck { connection, frame_message_id, code, hex });
         };
         let newest = index + 1 == delivery.attempts.len();
         let (push, event_id, callback) =
@@ -228,6 +236,7 @@ impl Shared {
             latency_ms,
             settled,
             faults: verdict.faults,
+            payload: String::from_utf8_lossy(ack.frame.payload.as_deref().unwrap_or_default()).into_owned(),
         };
         self.log.add(Some(app_id), acked);
         if let Some(answer) = answer {
@@ -319,6 +328,11 @@ impl Deliveries {
     /// Where the frames of a delivery are cut into WebSocket fragments.
     fn ws_cut(&self, id: u64) -> Option<&[usize]> {
         Some(self.all.get(&id)?.composed.ws_cut()).filter(|cuts| !cuts.is_empty())
+    }
+
+    /// Waits before each frame of a delivery.
+    fn gaps_ms(&self, id: u64) -> &[u64] {
+        self.all.get(&id).map_or(&[], |delivery| delivery.composed.gaps_ms())
     }
 
     fn find(&mut self, frame_message_id: Option<&str>) -> Option<(u64, &mut Delivery, usize)> {

@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use hyper::HeaderMap;
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderName, USER_AGENT};
 use rand::RngExt as _;
 use rand::seq::SliceRandom as _;
 use serde_json::{Value, json};
@@ -66,6 +66,12 @@ impl Shared {
         let mut client_config = json!(state.client_config);
         match fire(&mut state.faults.discovery, app_id, |_| true) {
             Some(DiscoveryFault::Http(fault)) => {
+                if fault.wants_answer()
+                    && let Ok(app_id) = self.admit(&state, app_id, text("AppSecret"))
+                {
+                    let good = self.good_answer(&mut state, headers, &app_id, &client_config);
+                    return Outcome::from(fault.filled(&good.to_string()));
+                }
                 let outcome = Outcome::from(fault);
                 self.refused(app_id, outcome.status(), None, "injected");
                 return outcome;
@@ -78,18 +84,22 @@ impl Shared {
             None => {}
         }
         match self.admit(&state, app_id, text("AppSecret")) {
-            Ok(app_id) => {
-                let authority = headers.get(HOST).and_then(|host| host.to_str().ok()).map(str::to_owned);
-                let authority = authority.unwrap_or_else(|| self.address.to_string());
-                let url = self.issue(&mut state, &app_id, &authority);
-                json(200, &json!({ "code": 0, "msg": "", "data": { "URL": url, "ClientConfig": client_config } }))
-            }
+            Ok(app_id) => json(200, &self.good_answer(&mut state, headers, &app_id, &client_config)),
             Err(refusal) => {
                 let (status, code, msg) = refusal.parts();
                 self.refused(app_id, status, Some(code), msg);
                 json(status, &json!({ "code": code, "msg": msg }))
             }
         }
+    }
+
+    fn good_answer(&self, state: &mut State, headers: &HeaderMap, app_id: &str, client_config: &Value) -> Value {
+        let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let authority = text(HOST).unwrap_or_else(|| self.address.to_string());
+        let (service_id, device_id, url) = self.issue(state, app_id, &authority);
+        let (locale, user_agent) = (text(HeaderName::from_static("locale")), text(USER_AGENT));
+        self.log.add(Some(app_id), Kind::Discovered { device_id, service_id, locale, user_agent });
+        json!({ "code": 0, "msg": "", "data": { "URL": url, "ClientConfig": client_config } })
     }
 
     fn admit(&self, state: &State, app_id: Option<&str>, secret: Option<&str>) -> Result<String, Refusal> {
@@ -110,7 +120,8 @@ impl Shared {
         Ok(app_id.to_owned())
     }
 
-    fn issue(&self, state: &mut State, app_id: &str, authority: &str) -> String {
+    /// The connection's `service_id` and `device_id`, and its URL.
+    fn issue(&self, state: &mut State, app_id: &str, authority: &str) -> (i32, String, String) {
         let now = state.clock.now();
         state.tickets.retain(|_, ticket| ticket.expires > now);
         let variant = fire(&mut state.faults.url, Some(app_id), |_| true);
@@ -126,11 +137,11 @@ impl Shared {
             Some(UrlFault::Other(url)) => url,
             _ => format!("ws://{authority}{target}"),
         };
-        self.log.add(Some(app_id), Kind::Discovered { device_id: device_id.clone(), service_id });
         let expires = now + self.config.url_lifetime;
         let app_id = app_id.to_owned();
+        let named = device_id.clone();
         state.tickets.insert(ticket, Ticket { app_id, device_id, service_id, target, expires });
-        url
+        (service_id, named, url)
     }
 
     fn refused(&self, app_id: Option<&str>, status: u16, code: Option<i64>, msg: &str) {
@@ -152,12 +163,21 @@ fn query(state: &mut State, device_id: &str, service_id: i32, ticket: &str, vari
     let mut pairs = vec![
         ("aid", "552564".to_owned()),
         ("device_id", device_id.to_owned()),
-        ("service_id", service_id),
+        ("service_id", service_id.clone()),
         ("access_key", access_key),
         ("ticket", ticket.to_owned()),
     ];
     pairs.shuffle(rng);
     pairs.insert(0, ("fpid", "493".to_owned()));
+    if let Some(UrlFault::Query(template)) = variant {
+        let escaped: String = service_id.chars().map(|digit| format!("%{:02X}", u32::from(digit))).collect();
+        let named = |name: &str| pairs.iter().find(|(other, _)| *other == name).map_or("", |(_, value)| value.as_str());
+        return ["ticket", "access_key", "device_id", "service_id"]
+            .iter()
+            .fold(template.replace("{service_id_escaped}", &escaped), |query, name| {
+                query.replace(&format!("{{{name}}}"), named(name))
+            });
+    }
     match variant {
         Some(UrlFault::NoServiceId) => pairs.retain(|(name, _)| *name != "service_id"),
         Some(UrlFault::NoDeviceId) => pairs.retain(|(name, _)| *name != "device_id"),

@@ -188,17 +188,52 @@ pub enum HttpFault {
     Answer(Answer),
     /// These bytes, then the end of the connection: an answer that need not be HTTP.
     Bytes(String),
+    /// These bytes, then nothing more; the connection stays open.
+    BytesThenHang(String),
+    /// These bytes one by one, then the end of the connection.
+    Drip {
+        /// What is written.
+        bytes: String,
+        /// Milliseconds from one byte to the next.
+        every_ms: u64,
+    },
     /// No answer; the connection stays open.
     Hang,
     /// No answer; the connection is closed.
     Drop,
 }
 
+impl HttpFault {
+    /// It has places to be filled in with a good answer.
+    pub(super) fn wants_answer(&self) -> bool {
+        match self {
+            Self::Answer(answer) => answer.body.contains("{json}"),
+            Self::Bytes(bytes) | Self::BytesThenHang(bytes) | Self::Drip { bytes, .. } => bytes.contains("{json}"),
+            Self::Hang | Self::Drop => false,
+        }
+    }
+
+    /// The same with this JSON for `{json}`, and its length for `{len}` and `{hexlen}`.
+    pub(super) fn filled(mut self, json: &str) -> Self {
+        let (len, hexlen) = (json.len().to_string(), format!("{:X}", json.len()));
+        let text = match &mut self {
+            Self::Answer(answer) => Some(&mut answer.body),
+            Self::Bytes(bytes) | Self::BytesThenHang(bytes) | Self::Drip { bytes, .. } => Some(bytes),
+            Self::Hang | Self::Drop => None,
+        };
+        if let Some(text) = text {
+            *text = text.replace("{len}", &len).replace("{hexlen}", &hexlen).replace("{json}", json);
+        }
+        self
+    }
+}
+
 /// Ways to answer discovery wrongly.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DiscoveryFault {
-    /// Something else than what was asked for.
+    /// Something else than what was asked for. In its bytes `{json}` is a good answer, `{len}` its length and `{hexlen}`
+    /// the same in hex, for answers that are good in an unusual form.
     Http(HttpFault),
     /// A good answer with this as its `ClientConfig`.
     ClientConfig(Value),
@@ -232,6 +267,9 @@ pub enum UrlFault {
     ServiceIdFirst,
     /// Without `device_id`; to be tolerated.
     NoDeviceId,
+    /// This query, in which `{ticket}`, `{access_key}`, `{device_id}`, `{service_id}` and `{service_id_escaped}` (each digit
+    /// as `%3N`) are filled in.
+    Query(String),
     /// Another URL altogether.
     Other(String),
 }
@@ -246,11 +284,20 @@ pub enum UpgradeFault {
     WrongAccept,
     /// 101 with this extension, whatever was offered.
     Extension(String),
+    /// 101 and at once a Close frame with this code.
+    AcceptThenClose(u16),
     /// 101 and at once the end of the connection.
     AcceptThenDrop,
     /// This head instead of the platform's own, with the right `Sec-WebSocket-Accept` where it says `{accept}`; after it
     /// the connection is served.
     Head(String),
+    /// The same, with bytes behind it in the same write.
+    HeadThen {
+        /// As in `Head`.
+        head: String,
+        /// The bytes, in hex.
+        hex: String,
+    },
 }
 
 impl From<Answer> for UpgradeFault {
@@ -268,6 +315,10 @@ pub enum Pong {
     Config,
     /// A pong without payload.
     Empty,
+    /// A good pong, so many milliseconds late.
+    Late(u64),
+    /// A pong with numbers of its own: SeqID 7, LogID 8, service 9.
+    Numbered,
     /// A pong with this payload.
     Payload(String),
     /// Nothing.

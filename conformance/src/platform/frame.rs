@@ -81,6 +81,8 @@ pub(super) struct Received {
     pub(super) missing: Vec<&'static str>,
     /// Fields outside the schema, byte for byte, in order.
     pub(super) unknown: Vec<u8>,
+    /// As it came.
+    pub(super) bytes: Vec<u8>,
 }
 
 impl Received {
@@ -100,7 +102,7 @@ impl Received {
             missing.extend(absent.map(|(_, name)| name));
         }
         let unknown = fields.iter().filter(|field| field.tag > 9).flat_map(|field| field.whole).copied().collect();
-        Ok(Self { frame, missing, unknown })
+        Ok(Self { frame, missing, unknown, bytes: bytes.to_vec() })
     }
 }
 

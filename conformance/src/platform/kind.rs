@@ -33,6 +33,8 @@ pub enum Kind {
         settled: bool,
         /// Deviations from a faithful echo.
         faults: Vec<AckFault>,
+        /// The payload, as written.
+        payload: String,
     },
     /// A callback was answered; the acknowledgement that carried the answer is in [`Kind::Acked`].
     CallbackAnswered {
@@ -74,6 +76,13 @@ pub enum Kind {
         /// The fault, for people.
         what: String,
     },
+    /// The client answered a Close frame of the platform.
+    CloseAnswered {
+        /// Where.
+        connection: ConnectionId,
+        /// Code of the answer.
+        code: Option<u16>,
+    },
     /// A connection is over.
     ConnectionClosed {
         /// Which one.
@@ -91,6 +100,10 @@ pub enum Kind {
         device_id: String,
         /// `service_id` in the URL.
         service_id: i32,
+        /// Header `locale` of the request.
+        locale: Option<String>,
+        /// Header `User-Agent` of the request.
+        user_agent: Option<String>,
     },
     /// A message of the bot was edited (`PUT`).
     Edited {
@@ -234,6 +247,8 @@ pub enum Kind {
         frame_message_id: Option<String>,
         /// `code` of the payload.
         code: Option<i64>,
+        /// The whole frame, in hex.
+        hex: String,
     },
     /// A token was given out.
     TokenIssued {
@@ -273,6 +288,21 @@ pub enum Kind {
         connection: ConnectionId,
         /// `device_id` of its URL.
         device_id: String,
+        /// Sec-WebSocket-Key.
+        key: String,
+        /// Sec-WebSocket-Extensions.
+        extensions: Option<String>,
+        /// Sec-WebSocket-Protocol.
+        protocol: Option<String>,
+        /// Whether there was an Authorization header.
+        authorization: bool,
+    },
+    /// A WebSocket pong.
+    WsPong {
+        /// Where.
+        connection: ConnectionId,
+        /// What it carries.
+        payload: String,
     },
 }
 

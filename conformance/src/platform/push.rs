@@ -26,6 +26,16 @@ pub struct Push {
     pub(super) parts: usize,
     #[serde(default)]
     pub(super) split_at: Option<Vec<usize>>,
+    /// Milliseconds to wait before each frame.
+    #[serde(default)]
+    pub(super) gaps_ms: Vec<u64>,
+    /// Instead of the platform's own, in every frame.
+    #[serde(default)]
+    pub(super) seq_id: Option<u64>,
+    #[serde(default)]
+    pub(super) log_id: Option<u64>,
+    #[serde(default)]
+    pub(super) service: Option<i32>,
     /// Cuts each frame into WebSocket fragments at these offsets.
     #[serde(default)]
     pub(super) ws_cut: Vec<usize>,
@@ -109,6 +119,10 @@ impl Push {
             parts: 1,
             split_at: None,
             ws_cut: Vec::new(),
+            gaps_ms: Vec::new(),
+            seq_id: None,
+            log_id: None,
+            service: None,
             part_order: None,
             times: 1,
             again_after_s: Vec::new(),

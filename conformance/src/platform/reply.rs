@@ -17,13 +17,22 @@ pub(super) enum Outcome {
     /// An answer, after which the connection speaks WebSocket.
     Upgrade(Response<Full<Bytes>>, Box<Seat>),
     /// These bytes, after which the connection speaks WebSocket.
-    UpgradeBytes(String, Box<Seat>),
-    /// These bytes, then the end of the connection.
-    Bytes(String),
+    UpgradeBytes(Vec<u8>, Box<Seat>),
+    /// Bytes that need not be HTTP.
+    Bytes(Raw),
     /// Nothing.
     Hang,
     /// The end of the connection.
     Drop,
+}
+
+/// Bytes instead of an answer.
+pub(super) struct Raw {
+    pub(super) bytes: String,
+    /// One by one, so many milliseconds apart.
+    pub(super) every_ms: Option<u64>,
+    /// The connection stays open behind them.
+    pub(super) hang: bool,
 }
 
 impl Outcome {
@@ -40,7 +49,9 @@ impl From<HttpFault> for Outcome {
     fn from(fault: HttpFault) -> Self {
         match fault {
             HttpFault::Answer(answer) => answer.into(),
-            HttpFault::Bytes(bytes) => Self::Bytes(bytes),
+            HttpFault::Bytes(bytes) => Self::Bytes(Raw { bytes, every_ms: None, hang: false }),
+            HttpFault::BytesThenHang(bytes) => Self::Bytes(Raw { bytes, every_ms: None, hang: true }),
+            HttpFault::Drip { bytes, every_ms } => Self::Bytes(Raw { bytes, every_ms: Some(every_ms), hang: false }),
             HttpFault::Hang => Self::Hang,
             HttpFault::Drop => Self::Drop,
         }

@@ -1,9 +1,9 @@
 //! The listener: one TCP connection carries HTTP requests, and after an upgrade a WebSocket.
 
-use std::fmt;
 use std::future::{pending, poll_fn};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use std::{fmt, io};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
@@ -14,13 +14,13 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use serde_json::json;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 use super::clock::http_date;
 use super::discovery::SOCKET_PATH;
 use super::lock;
-use super::reply::{Outcome, json};
+use super::reply::{Outcome, Raw, json};
 use super::socket::Seat;
 use super::state::Shared;
 use super::stream::Stream;
@@ -31,8 +31,8 @@ const MAX_BODY: usize = 16 * 1024 * 1024;
 /// What becomes of a connection after HTTP.
 enum After {
     WebSocket(Box<Seat>),
-    BytesThenWebSocket(String, Box<Seat>),
-    Bytes(String),
+    BytesThenWebSocket(Vec<u8>, Box<Seat>),
+    Bytes(Raw),
 }
 
 /// Ends an HTTP connection without an answer.
@@ -72,17 +72,32 @@ pub(super) async fn serve(shared: Arc<Shared>, stream: Stream) {
     let after = lock(&after).take();
     match after {
         Some(After::WebSocket(seat)) => seat.serve(stream, parts.read_buf.into()).await,
-        Some(After::BytesThenWebSocket(bytes, seat)) => {
-            if stream.write_all(bytes.as_bytes()).await.is_ok() {
-                seat.serve(stream, parts.read_buf.into()).await;
-            }
+        Some(After::BytesThenWebSocket(bytes, seat)) if stream.write_all(&bytes).await.is_ok() => {
+            seat.serve(stream, parts.read_buf.into()).await;
         }
-        Some(After::Bytes(bytes)) => {
-            // The client may be gone already.
-            let _ = stream.write_all(bytes.as_bytes()).await;
-        }
+        Some(After::BytesThenWebSocket(..)) => {}
+        // The client may be gone already.
+        Some(After::Bytes(raw)) => drop(write_raw(&mut stream, raw).await),
         None => {}
     }
+}
+
+async fn write_raw(stream: &mut Stream, raw: Raw) -> io::Result<()> {
+    let Raw { bytes, every_ms, hang } = raw;
+    match every_ms {
+        None => stream.write_all(bytes.as_bytes()).await?,
+        Some(every_ms) => {
+            for byte in bytes.bytes() {
+                stream.write_all(&[byte]).await?;
+                tokio::time::sleep(Duration::from_millis(every_ms)).await;
+            }
+        }
+    }
+    if hang {
+        // Until the client has had enough.
+        while stream.read(&mut [0; 64]).await? > 0 {}
+    }
+    Ok(())
 }
 
 async fn answer(

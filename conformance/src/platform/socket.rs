@@ -5,6 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{Sink, SinkExt as _, Stream, StreamExt as _};
+use hyper::HeaderMap;
+use hyper::header::{AUTHORIZATION, HeaderName, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL};
+use prost::Message as _;
 use tokio::io::AsyncWriteExt as _;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, Interval, interval, sleep_until, timeout};
@@ -72,7 +75,15 @@ pub(super) struct Seat {
     peer: Peer,
     commands: mpsc::UnboundedReceiver<Command>,
     fate: watch::Receiver<Fate>,
-    drop_at_once: bool,
+    first: First,
+}
+
+/// What becomes of a connection right after its 101.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum First {
+    Close(u16),
+    Drop,
+    Serve,
 }
 
 /// A connected client. While it exists, the connection counts as open, unless the platform closed it.
@@ -100,7 +111,7 @@ enum Pause {
 
 impl Seat {
     /// `None` if the app has as many connections as it may.
-    pub(super) fn take(shared: &Arc<Shared>, ticket: Ticket, drop_at_once: bool) -> Option<Self> {
+    pub(super) fn take(shared: &Arc<Shared>, ticket: Ticket, first: First, headers: &HeaderMap) -> Option<Self> {
         let (commands, receiver) = mpsc::unbounded_channel();
         let (fate, fated) = watch::channel(Fate::Live);
         let Ticket { app_id, device_id, service_id, .. } = ticket;
@@ -112,19 +123,32 @@ impl Seat {
             return None;
         }
         connections.push(handle.clone());
-        shared.log.add(Some(&app_id), Kind::Upgraded { connection: id, device_id });
+        let header = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let upgraded = Kind::Upgraded {
+            connection: id,
+            device_id,
+            key: header(SEC_WEBSOCKET_KEY).unwrap_or_default(),
+            extensions: header(SEC_WEBSOCKET_EXTENSIONS),
+            protocol: header(SEC_WEBSOCKET_PROTOCOL),
+            authorization: headers.contains_key(AUTHORIZATION),
+        };
+        shared.log.add(Some(&app_id), upgraded);
         let peer = Peer { shared: Arc::clone(shared), app_id, handle };
-        Some(Self { peer, commands: receiver, fate: fated, drop_at_once })
+        Some(Self { peer, commands: receiver, fate: fated, first })
     }
 
     /// Serves the connection until it ends.
     pub(super) async fn serve(self: Box<Self>, stream: ByteStream, read_buf: Vec<u8>) {
-        let Self { peer, mut commands, mut fate, drop_at_once } = *self;
-        if drop_at_once {
+        let Self { peer, mut commands, mut fate, first } = *self;
+        if first == First::Drop {
             return peer.closed(ClosedBy::Platform, None, "accepted, then dropped");
         }
         let limits = WebSocketConfig::default().max_message_size(Some(64 << 20)).max_frame_size(Some(64 << 20));
         let mut socket = WebSocketStream::from_partially_read(stream, read_buf, Role::Server, Some(limits)).await;
+        if let First::Close(code) = first {
+            peer.closed(ClosedBy::Platform, Some(code), "accepted, then closed");
+            return peer.say_goodbye(&mut socket, code, String::new()).await;
+        }
         let first_due = Some(Instant::now() + peer.shared.config.first_ping_within);
         let mut pings = Pings { seen: false, first_due };
         peer.shared.dispatch_queued(&peer.app_id);
@@ -139,7 +163,7 @@ impl Seat {
                     };
                     match pause {
                         Pause::Bytes(bytes) if socket.get_mut().write_all(&bytes).await.is_ok() => {}
-                        Pause::Close(code, reason) => return say_goodbye(&mut socket, code, reason).await,
+                        Pause::Close(code, reason) => return peer.say_goodbye(&mut socket, code, reason).await,
                         Pause::Bytes(_) | Pause::Over => return,
                     }
                 }
@@ -242,8 +266,15 @@ impl Peer {
                     self.shared.acked(&self.app_id, self.handle.id, &received);
                 }
                 Ok(received) if received.frame.method == CONTROL => {
-                    if let Some(pong) = self.control(&received, pings) {
-                        self.handle.command(Command::Send(vec![prost::Message::encode_to_vec(&pong)]));
+                    if let Some((pong, late)) = self.control(&received, pings) {
+                        let (handle, command) = (self.handle.clone(), Command::Send(vec![pong.encode_to_vec()]));
+                        match late {
+                            None => handle.command(command),
+                            Some(late) => self.shared.spawn(async move {
+                                tokio::time::sleep(late).await;
+                                handle.command(command);
+                            }),
+                        }
                     }
                 }
                 Ok(received) => self.client_fault(format!("frame with method {}", received.frame.method)),
@@ -254,12 +285,16 @@ impl Peer {
                 let (code, reason) = frame.map(|frame| (frame.code.into(), frame.reason.to_string())).unzip();
                 self.closed(ClosedBy::Client, code, &reason.unwrap_or_default());
             }
-            Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
+            Message::Pong(payload) => {
+                let payload = String::from_utf8_lossy(&payload).into_owned();
+                self.shared.log.add(Some(&self.app_id), Kind::WsPong { connection: self.handle.id, payload });
+            }
+            Message::Ping(_) | Message::Frame(_) => {}
         }
     }
 
     /// Records a ping with its faults, and makes the pong.
-    fn control(&self, received: &Received, pings: &mut Pings) -> Option<Frame> {
+    fn control(&self, received: &Received, pings: &mut Pings) -> Option<(Frame, Option<Duration>)> {
         let frame = &received.frame;
         let kind = frame.header("type").unwrap_or_default();
         if kind != "ping" {
@@ -283,12 +318,21 @@ impl Peer {
         self.shared.log.add(Some(&self.app_id), Kind::Pinged { connection: self.handle.id, first });
         let state = self.shared.state();
         let payload = match &state.faults.pong {
-            Pong::Config => Some(serde_json::to_vec(&state.client_config).unwrap_or_default()),
+            Pong::Config | Pong::Late(_) | Pong::Numbered => {
+                Some(serde_json::to_vec(&state.client_config).unwrap_or_default())
+            }
             Pong::Empty => None,
             Pong::Payload(payload) => Some(payload.clone().into_bytes()),
             Pong::Silent => return None,
         };
-        Some(Frame::pong(self.handle.service_id, payload))
+        let mut pong = Frame::pong(self.handle.service_id, payload);
+        let mut late = None;
+        match state.faults.pong {
+            Pong::Late(ms) => late = Some(Duration::from_millis(ms)),
+            Pong::Numbered => (pong.seq_id, pong.log_id, pong.service) = (7, 8, 9),
+            _ => {}
+        }
+        Some((pong, late))
     }
 
     fn client_fault(&self, what: impl Into<String>) {
@@ -317,6 +361,26 @@ impl Peer {
     }
 }
 
+impl Peer {
+    /// Sends a Close frame and gives the client a moment to answer it.
+    async fn say_goodbye(&self, socket: &mut Socket, code: u16, reason: String) {
+        let frame = CloseFrame { code: CloseCode::from(code), reason: reason.into() };
+        let goodbye = async {
+            if socket.close(Some(frame)).await.is_err() {
+                return;
+            }
+            while let Some(Ok(message)) = socket.next().await {
+                if let Message::Close(frame) = message {
+                    let code = frame.map(|frame| frame.code.into());
+                    self.shared.log.add(Some(&self.app_id), Kind::CloseAnswered { connection: self.handle.id, code });
+                }
+            }
+        };
+        // A client that does not answer is dropped.
+        let _ = timeout(Duration::from_secs(2), goodbye).await;
+    }
+}
+
 impl Drop for Peer {
     fn drop(&mut self) {
         self.closed(ClosedBy::Platform, None, "stopped");
@@ -331,18 +395,6 @@ async fn send_all(
         sink.feed(Message::Binary(message.into())).await?;
     }
     sink.flush().await
-}
-
-/// Sends a Close frame and gives the client a moment to answer it.
-async fn say_goodbye(socket: &mut Socket, code: u16, reason: String) {
-    let frame = CloseFrame { code: CloseCode::from(code), reason: reason.into() };
-    let goodbye = async {
-        if socket.close(Some(frame)).await.is_ok() {
-            while let Some(Ok(_)) = socket.next().await {}
-        }
-    };
-    // A client that does not answer is dropped.
-    let _ = timeout(Duration::from_secs(2), goodbye).await;
 }
 
 async fn until(due: Option<Instant>) {

@@ -13,7 +13,7 @@ use super::discovery::Ticket;
 use super::faults::{Answer, HttpFault, UpgradeFault, fire};
 use super::kind::Kind;
 use super::reply::{Outcome, response};
-use super::socket::Seat;
+use super::socket::{First, Seat};
 use super::state::Shared;
 
 impl Shared {
@@ -36,7 +36,12 @@ impl Shared {
         if let Some(UpgradeFault::Http(fault)) = fault {
             return self.refuse_upgrade(Some(&app_id), fault);
         }
-        let Some(seat) = Seat::take(self, ticket, fault == Some(UpgradeFault::AcceptThenDrop)) else {
+        let first = match fault {
+            Some(UpgradeFault::AcceptThenClose(code)) => First::Close(code),
+            Some(UpgradeFault::AcceptThenDrop) => First::Drop,
+            _ => First::Serve,
+        };
+        let Some(seat) = Seat::take(self, ticket, first, &head.headers) else {
             let answer = Answer::handshake(401, "514", "connection limit", Some("1000040350"));
             return self.refuse_upgrade(Some(&app_id), HttpFault::Answer(answer));
         };
@@ -50,7 +55,12 @@ impl Shared {
             headers.push(("sec-websocket-extensions", extension));
         }
         if let Some(UpgradeFault::Head(head)) = &fault {
-            return Outcome::UpgradeBytes(head.replace("{accept}", &accept), Box::new(seat));
+            return Outcome::UpgradeBytes(head.replace("{accept}", &accept).into_bytes(), Box::new(seat));
+        }
+        if let Some(UpgradeFault::HeadThen { head, hex }) = &fault {
+            let mut bytes = head.replace("{accept}", &accept).into_bytes();
+            bytes.extend(unhex(hex));
+            return Outcome::UpgradeBytes(bytes, Box::new(seat));
         }
         Outcome::Upgrade(response(101, String::new(), headers), Box::new(seat))
     }
@@ -84,6 +94,12 @@ impl Shared {
         self.log.add(app_id, Kind::Refused { what: "upgrade".to_owned(), status: outcome.status(), code, msg });
         outcome
     }
+}
+
+/// Bytes from hex; what is no hex is left out.
+fn unhex(text: &str) -> Vec<u8> {
+    let digits: Vec<u8> = text.chars().filter_map(|c| c.to_digit(16)).filter_map(|d| u8::try_from(d).ok()).collect();
+    digits.as_chunks::<2>().0.iter().map(|[high, low]| high << 4 | low).collect()
 }
 
 /// The key of a request that is a WebSocket upgrade by RFC 6455.

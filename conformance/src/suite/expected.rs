@@ -42,6 +42,8 @@ kinds! {
         /// Nothing deviates in these: `SeqID`, `headers`, `LogIDNew`, `payload_type`, `biz_rt`, `data`, `unknown fields` …
         faithful_in: Vec<String>,
         latency_at_most_ms: u64,
+        /// As written.
+        payload: String,
     }
     /// The answer to a callback.
     CallbackAnswered {
@@ -61,8 +63,10 @@ kinds! {
     ClientFault { what_contains: String }
     /// A connection is over.
     Closed { by: String, code: u64, reason_contains: String }
+    /// A Close frame of the platform was answered.
+    CloseAnswered { code: u64 }
     /// A URL was given out.
-    Discovered {}
+    Discovered { locale: String, user_agent_contains: String }
     /// A message was edited.
     Edited { message_id: String, content_contains: String }
     /// The client has ended.
@@ -127,7 +131,7 @@ kinds! {
         has_uuid: bool,
     }
     /// An answer to no push.
-    StrayAck { frame_message_id: String, code: i64 }
+    StrayAck { frame_message_id: String, code: i64, /** The whole frame. */ hex: String, hex_contains: String }
     /// A token was asked for.
     TokenIssued { reused: bool }
     /// No acknowledgement in time.
@@ -137,7 +141,9 @@ kinds! {
     /// A reaction was taken back.
     Unreacted { message_id: String }
     /// A connection is open.
-    Upgraded {}
+    Upgraded { /** Sec-WebSocket-Key. */ key: String, has_extensions: bool, has_protocol: bool, authorization: bool }
+    /// A WebSocket pong.
+    WsPong { payload: String }
 }
 
 impl Expected {
@@ -204,6 +210,8 @@ fn fits(kind: &str, name: &str, wanted: &Value, found: &Value, names: &Names) ->
         "contains" => found.to_string().contains(filled_text),
         "secret" => wanted.as_bool() == Some(names.has_secret(&found.to_string())),
         "has_data" => wanted.as_bool() == Some(given("data")),
+        "has_extensions" => wanted.as_bool() == Some(given("extensions")),
+        "has_protocol" => wanted.as_bool() == Some(given("protocol")),
         "has_uuid" => wanted.as_bool() == Some(given("uuid")),
         "has_message_id" => wanted.as_bool() == Some(given("message_id")),
         "faithful" => wanted.as_bool() == Some(faults(found).is_empty()),

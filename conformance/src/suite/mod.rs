@@ -9,22 +9,30 @@
 //!                                  outcome ─► report (terminal, HTML, Markdown, JUnit, JSON)
 //! ```
 
+mod check;
 mod engine;
 mod expected;
+mod known;
 mod lab;
 mod load;
 mod log;
 mod outcome;
 mod requirements;
+mod results;
+mod runner;
 mod scenario;
 mod shim;
 mod steps;
 pub mod subject;
 
+pub use self::check::{Case, Cases, Suite};
 pub use self::engine::{Run, Settings as RunSettings};
 pub use self::expected::Expected;
+pub use self::known::Known;
 pub use self::load::{AREAS, Problem, load_all, parse};
 pub use self::outcome::{Evidence, Outcome, Verdict};
 pub use self::requirements::{Level, Requirement, Requirements};
+pub use self::results::{Judged, Results, Status, judge};
+pub use self::runner::{run_all, run_one};
 pub use self::scenario::{Body, Clock, Given, Rule, Scenario};
 pub use self::shim::{Call, CallResult, Command, Event, Handle, Mode, Report, Settings, Start, UNIMPLEMENTED, VERSION};

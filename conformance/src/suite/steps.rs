@@ -139,6 +139,10 @@ pub(crate) struct Push {
     pub(crate) split_at: Option<Vec<usize>>,
     pub(crate) part_order: Option<Vec<usize>>,
     pub(crate) ws_cut: Vec<usize>,
+    pub(crate) gaps_ms: Vec<u64>,
+    pub(crate) seq_id: Option<u64>,
+    pub(crate) log_id: Option<u64>,
+    pub(crate) service: Option<i32>,
     pub(crate) times: Option<usize>,
     pub(crate) again_after_s: Vec<f64>,
     pub(crate) v1: bool,
@@ -188,7 +192,7 @@ pub(crate) struct HeaderChange {
 #[serde(rename_all = "snake_case")]
 pub(crate) enum App {
     /// Makes a call. It is named by `as`.
-    Call(NamedCall),
+    Call(Box<NamedCall>),
     /// Treats events and callbacks like this from now on; `never_answer` instead of a null that TOML has not.
     Handle(AppHandle),
     /// The process ends at once and starts again, with the same settings.
@@ -347,6 +351,10 @@ impl Push {
             "split_at": self.split_at,
             "part_order": self.part_order,
             "ws_cut": self.ws_cut,
+            "gaps_ms": self.gaps_ms,
+            "seq_id": self.seq_id,
+            "log_id": self.log_id,
+            "service": self.service,
             "times": self.times.unwrap_or(1),
             "again_after_s": self.again_after_s,
             "v1": self.v1,
