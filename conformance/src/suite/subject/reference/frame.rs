@@ -8,6 +8,9 @@ use super::defects::Defect;
 use super::Client;
 use crate::platform::{Frame, Header};
 
+/// Groups inside of groups.
+const DEEPEST: usize = 16;
+
 /// A frame and the bytes it was read from.
 #[derive(Clone, Debug)]
 pub(super) struct Incoming {
@@ -41,7 +44,7 @@ fn walk(bytes: &[u8]) -> Option<Vec<Field>> {
         let start = bytes.len() - rest.len();
         let (number, wire_type) = decode_key(&mut rest).ok()?;
         let mut inside = rest;
-        skip_field(wire_type, number, &mut rest, DecodeContext::default()).ok()?;
+        skip(wire_type, number, &mut rest, 0)?;
         let end = bytes.len() - rest.len();
         let value = match wire_type {
             WireType::Varint => Value::Number(decode_varint(&mut inside).ok()?),
@@ -54,6 +57,23 @@ fn walk(bytes: &[u8]) -> Option<Vec<Field>> {
         fields.push(Field { number, whole: start..end, value });
     }
     Some(fields)
+}
+
+/// Groups may be inside of each other, but not without end.
+fn skip(wire_type: WireType, number: u32, rest: &mut &[u8], depth: usize) -> Option<()> {
+    if wire_type != WireType::StartGroup {
+        return skip_field(wire_type, number, rest, DecodeContext::default()).ok();
+    }
+    loop {
+        let (inner, wire_type) = decode_key(rest).ok()?;
+        match wire_type {
+            WireType::EndGroup => return (inner == number).then_some(()),
+            wire_type if depth + 1 < DEEPEST || wire_type != WireType::StartGroup => {
+                skip(wire_type, inner, rest, depth + 1)?;
+            }
+            _ => return None,
+        }
+    }
 }
 
 impl Incoming {

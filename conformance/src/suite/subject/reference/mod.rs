@@ -14,6 +14,7 @@ mod discovery;
 mod envelope;
 mod frame;
 mod gate;
+mod heads;
 mod http;
 mod inbox;
 mod intake;

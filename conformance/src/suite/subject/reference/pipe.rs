@@ -6,11 +6,16 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 
+use super::heads::Heads;
+
 #[derive(Debug)]
 pub(super) struct Pipe {
     stream: DuplexStream,
     /// Bytes that came in.
     pub(super) heard: u64,
+    /// From the upgrade on.
+    heads: Option<Heads>,
+    broken: bool,
     /// Pongs of RFC 6455 are swallowed.
     mute: bool,
     /// Bytes of the present outgoing ws frame that have not been written.
@@ -19,16 +24,33 @@ pub(super) struct Pipe {
 
 impl Pipe {
     pub(super) fn new(stream: DuplexStream, mute: bool) -> Self {
-        Self { stream, heard: 0, mute, left: 0 }
+        Self { stream, heard: 0, heads: None, broken: false, mute, left: 0 }
+    }
+
+    /// What comes from now on are ws frames, these bytes the first of them.
+    pub(super) fn upgraded(&mut self, read: &mut Vec<u8>) {
+        let heads = self.heads.insert(Heads::default());
+        let sound = heads.sound(read);
+        self.broken = sound < read.len();
+        read.truncate(sound);
     }
 }
 
 impl AsyncRead for Pipe {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let broken = || Poll::Ready(Err(io::Error::from(io::ErrorKind::InvalidData)));
+        if self.broken {
+            return broken();
+        }
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
-        self.heard += (buf.filled().len() - before) as u64;
-        Poll::Ready(Ok(()))
+        let new = buf.filled().get(before..).unwrap_or_default();
+        let len = new.len();
+        self.heard += len as u64;
+        let sound = self.heads.as_mut().map_or(len, |heads| heads.sound(new));
+        self.broken = sound < len;
+        buf.set_filled(before + sound);
+        if self.broken && sound == 0 { broken() } else { Poll::Ready(Ok(())) }
     }
 }
 

@@ -260,6 +260,7 @@ impl Session {
             Error::Capacity(CapacityError::MessageTooLong { .. }) => CloseCode::Size,
             Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => return,
             Error::Protocol(_) => CloseCode::Protocol,
+            Error::Io(error) if error.kind() == std::io::ErrorKind::InvalidData => CloseCode::Protocol,
             _ => return,
         };
         self.close(code).await;

@@ -86,6 +86,7 @@ async fn try_it(client: &Client, door: &Door) -> Result<Socket, Failure> {
                     return Err(broken());
                 }
                 let limits = WebSocketConfig::default().max_message_size(Some(64 << 20)).max_frame_size(Some(64 << 20));
+                pipe.upgraded(&mut read);
                 return Ok(WebSocketStream::from_partially_read(pipe, read, Role::Client, Some(limits)).await);
             }
             100..=199 => {}
