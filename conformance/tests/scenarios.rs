@@ -24,7 +24,10 @@ fn scenarios() -> Vec<Scenario> {
 
 fn run(scenario: &Scenario, chop: usize, seed: u64) -> Outcome {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
-    runtime.block_on(Run { scenario, settings: RunSettings { seed, own: true } }.run(&CoreSubject { chop }))
+    runtime.block_on(
+        Run { scenario, settings: RunSettings { seed, own: true, ..RunSettings::default() } }
+            .run(&CoreSubject { chop }),
+    )
 }
 
 #[test]

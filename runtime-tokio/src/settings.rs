@@ -28,6 +28,7 @@ pub struct Settings {
     pong_timeout_ms: u32,
     call_timeout_ms: u32,
     max_attempts: Option<u32>,
+    follow_reconnect_count: bool,
     on_fatal: OnFatal,
     plaintext: bool,
     allowed_users: Vec<String>,
@@ -69,6 +70,7 @@ impl Settings {
             pong_timeout_ms: defaults.pong_timeout_ms,
             call_timeout_ms: defaults.call_timeout_ms,
             max_attempts: None,
+            follow_reconnect_count: defaults.follow_reconnect_count,
             on_fatal: OnFatal::End,
             plaintext: false,
             allowed_users: Vec::new(),
@@ -133,6 +135,15 @@ impl Settings {
     #[must_use]
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.max_attempts = Some(attempts);
+        self
+    }
+
+    /// Take the platform's ReconnectCount as a limit of attempts, too, as the official SDKs do; off by default, because it
+    /// has switched clients off for good. Below 0, what the platform says as a rule, it is no limit, and 0 counts as 1. It
+    /// comes with discovery and pongs: before the first of them only [`max_attempts`](Self::max_attempts) counts.
+    #[must_use]
+    pub fn follow_reconnect_count(mut self, follow: bool) -> Self {
+        self.follow_reconnect_count = follow;
         self
     }
 
@@ -295,6 +306,7 @@ impl Settings {
             dedup_window_ms: self.dedup_window_ms,
             call_timeout_ms: self.call_timeout_ms,
             max_attempts: self.max_attempts,
+            follow_reconnect_count: self.follow_reconnect_count,
             on_fatal: self.on_fatal,
             gate: GateRules {
                 allowed_users: &allowed,

@@ -97,20 +97,40 @@ fn system_time() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
+/// A day as ISO 8601 writes it, of a time in seconds since the epoch.
+#[cfg(feature = "suite")]
+pub(crate) fn iso_date(seconds: u64) -> String {
+    let Date { year, month, of_month } = Date::of(seconds / 86_400);
+    format!("{year:04}-{:02}-{of_month:02}", (month + 2) % 12 + 1)
+}
+
+struct Date {
+    year: u64,
+    /// From March, which is 0.
+    month: u64,
+    of_month: u64,
+}
+
+impl Date {
+    fn of(days: u64) -> Self {
+        // Years that begin in March have their leap day at the end; an era has 400 of them, the first began in year 0.
+        let day = days + 719_468;
+        let (era, of_era) = (day / 146_097, day % 146_097);
+        let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+        let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+        let month = (5 * of_year + 2) / 153;
+        let of_month = of_year - (153 * month + 2) / 5 + 1;
+        Self { year: era * 400 + year_of_era + u64::from(month >= 10), month, of_month }
+    }
+}
+
 /// A date as HTTP writes it (RFC 9110, section 5.6.7): `Sun, 06 Nov 1994 08:49:37 GMT`.
 pub(super) fn http_date(since_epoch: Duration) -> String {
     const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
     const MONTHS: [&str; 12] = ["Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec", "Jan", "Feb"];
     let seconds = since_epoch.as_secs();
     let (days, second) = (seconds / 86_400, seconds % 86_400);
-    // Years that begin in March have their leap day at the end; an era has 400 of them, the first began in year 0.
-    let day = days + 719_468;
-    let (era, of_era) = (day / 146_097, day % 146_097);
-    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month = (5 * of_year + 2) / 153;
-    let of_month = of_year - (153 * month + 2) / 5 + 1;
-    let year = era * 400 + year_of_era + u64::from(month >= 10);
+    let Date { year, month, of_month } = Date::of(days);
     let name = |names: &[&'static str], index: u64| names.get(index as usize).copied().unwrap_or_default();
     let (weekday, month) = (name(&DAYS, days % 7), name(&MONTHS, month));
     let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);

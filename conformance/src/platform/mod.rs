@@ -86,6 +86,8 @@ use self::stream::{PIPE, Stream};
 #[cfg(feature = "suite")]
 pub(crate) use self::chat_message::ChatMessage;
 pub use self::chat_message::Mention;
+#[cfg(feature = "suite")]
+pub(crate) use self::clock::iso_date;
 pub use self::config::{AppSpec, AppState, ClientConfig, Options, PlatformConfig};
 pub use self::endpoint::Endpoint;
 pub use self::faults::{Answer, DiscoveryFault, Faults, HttpFault, Pong, RestFault, Switch, UpgradeFault, UrlFault};

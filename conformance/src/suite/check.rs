@@ -20,7 +20,9 @@ pub struct Suite {
     pub requirements: Requirements,
     /// Hard cases, and where each is tried.
     pub cases: Cases,
-    /// What is wrong.
+    /// What cannot be read.
+    pub unreadable: Vec<Problem>,
+    /// What is not in step.
     pub problems: Vec<Problem>,
 }
 
@@ -65,27 +67,27 @@ impl Suite {
     /// A file or folder cannot be read.
     pub fn load(root: &Path) -> io::Result<Self> {
         let folder = root.join("conformance");
-        let (scenarios, mut problems) = load_all(&folder.join("scenarios"))?;
+        let (scenarios, mut unreadable) = load_all(&folder.join("scenarios"))?;
         let requirements = match Requirements::load(&folder.join("requirements.toml"))? {
             Ok(requirements) => requirements,
             Err(problem) => {
-                problems.push(problem);
+                unreadable.push(problem);
                 Requirements::default()
             }
         };
         let cases = match read_cases(&folder.join("cases.toml")) {
             Ok(cases) => cases,
             Err(problem) => {
-                problems.push(problem);
+                unreadable.push(problem);
                 Cases::default()
             }
         };
-        let mut suite = Self { scenarios, requirements, cases, problems };
+        let mut suite = Self { scenarios, requirements, cases, unreadable, problems: Vec::new() };
         let mut found = suite.check_scenarios();
         found.extend(suite.check_requirements(root));
         found.extend(suite.check_cases(root));
         found.extend(suite.check_known(&folder.join("known"))?);
-        suite.problems.extend(found);
+        suite.problems = found;
         Ok(suite)
     }
 

@@ -16,8 +16,6 @@ use super::steps::{App, Cut, How, Inject, Peer, Push};
 use super::subject::Subject;
 use crate::platform::{self, AppSpec};
 
-/// How long a client has to connect.
-const CONNECT: Duration = Duration::from_secs(20);
 /// How long a client has to end.
 const STOP: Duration = Duration::from_secs(5);
 
@@ -28,6 +26,15 @@ pub struct Settings {
     pub seed: u64,
     /// One of our own runtimes: the rules that hold everywhere are judged, too.
     pub own: bool,
+    /// How long a shim has to say that it is ready, and a client to connect.
+    pub patience: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        // An interpreter with a large SDK takes its time on a busy machine.
+        Self { seed: 1, own: false, patience: Duration::from_secs(20) }
+    }
 }
 
 /// A scenario about to be run.
@@ -101,8 +108,8 @@ impl Run<'_> {
         lab.start().await?;
         if body.given.open {
             let open = Expected::Upgraded(super::expected::Upgraded::default());
-            lab.wait_for(&open, 0, CONNECT).await?.ok_or_else(|| {
-                let within = CONNECT.as_secs();
+            lab.wait_for(&open, 0, self.settings.patience).await?.ok_or_else(|| {
+                let within = self.settings.patience.as_secs();
                 Over::fail(format!("the client did not open the long connection within {within} s"))
             })?;
         }
@@ -134,7 +141,7 @@ impl Run<'_> {
 
     async fn step(&self, lab: &mut Lab<'_>, step: &Step) -> Result<(), Over> {
         if let Some(peer) = &step.peer {
-            return act(lab, peer);
+            return act(lab, peer).await;
         }
         if let Some(app) = &step.app {
             return program(lab, app).await;
@@ -173,8 +180,10 @@ async fn expect(lab: &mut Lab<'_>, step: &Step, expected: &Expected, after: Opti
         };
         lab.take(index);
         let at = lab.log.get(index).map_or(0, |observation| observation.at_ms);
-        let floor = step.not_before_ms.unwrap_or_default();
-        if at < since + floor {
+        // Without a floor it may have been seen before this step began.
+        if let Some(floor) = step.not_before_ms
+            && at < since + floor
+        {
             let early = at.saturating_sub(since);
             let seen = lab.words(index);
             return Err(Over::fail(format!("it came after {early} ms, which is before {floor} ms: {seen}")));
@@ -187,7 +196,7 @@ async fn expect(lab: &mut Lab<'_>, step: &Step, expected: &Expected, after: Opti
 }
 
 fn count(lab: &Lab<'_>, total: &Total) -> Result<(), Over> {
-    let found = lab.log.iter().filter(|observation| total.of.fits(&observation.seen, &lab.names)).count();
+    let found = lab.log.iter().filter(|observation| total.of.fits(&observation.parts, &lab.names)).count();
     let fits = total.exactly.is_none_or(|exactly| found == exactly)
         && total.at_least.is_none_or(|least| found >= least)
         && total.at_most.is_none_or(|most| found <= most);
@@ -201,7 +210,7 @@ fn count(lab: &Lab<'_>, total: &Total) -> Result<(), Over> {
 }
 
 /// The platform's part of a step.
-fn act(lab: &mut Lab<'_>, peer: &Peer) -> Result<(), Over> {
+async fn act(lab: &mut Lab<'_>, peer: &Peer) -> Result<(), Over> {
     let platform = Arc::clone(&lab.platform);
     let app_id = lab.app.app_id.clone();
     match peer {
@@ -222,8 +231,30 @@ fn act(lab: &mut Lab<'_>, peer: &Peer) -> Result<(), Over> {
         Peer::Inject(inject) => inject_it(lab, inject),
         Peer::Interleave(pushes) => push(lab, pushes)?,
         Peer::Options(options) => platform.options(|present| present.clone_from(options)),
-        Peer::Push(one) => push(lab, std::slice::from_ref(one))?,
+        Peer::Push(one) => push_each(lab, one).await?,
         Peer::RevokeTokens(revoke) => drop(platform.revoke_tokens_after(&app_id, revoke.after_calls)),
+    }
+    Ok(())
+}
+
+/// A push, or as many of its kind as it says; all of them have its name.
+async fn push_each(lab: &mut Lab<'_>, one: &Push) -> Result<(), Over> {
+    let all = one.each();
+    let Some(every) = one.every_ms.map(Duration::from_millis) else { return push_as(lab, &all, &one.label) };
+    for (number, one_of_them) in all.iter().enumerate() {
+        if number > 0 {
+            lab.pass(every).await;
+        }
+        push_as(lab, std::slice::from_ref(one_of_them), &one.label)?;
+    }
+    Ok(())
+}
+
+/// Pushes with names of their own, and one that they share.
+fn push_as(lab: &mut Lab<'_>, pushes: &[Push], shared: &str) -> Result<(), Over> {
+    push(lab, pushes)?;
+    for push in pushes.iter().filter(|push| push.label != shared) {
+        lab.names.share(&push.label, shared);
     }
     Ok(())
 }
@@ -233,7 +264,7 @@ fn push(lab: &mut Lab<'_>, pushes: &[Push]) -> Result<(), Over> {
     for push in pushes {
         let names = lab.names.clone();
         let fill = |text: &str| names.fill(text);
-        lab.names.add(&push.label, push.names(&fill));
+        lab.names.add_ids(&push.label, push.names(&fill));
         let names = lab.names.clone();
         let fill = |text: &str| names.fill(text);
         let push: platform::Push =
@@ -302,6 +333,7 @@ pub(super) fn changed(mut app: AppSpec, change: &super::scenario::GivenApp) -> A
             member.clone_from(value);
         }
     }
+    set(&mut app.app_secret, change.secret.as_ref());
     set(&mut app.bot_open_id, change.bot_open_id.as_ref());
     set(&mut app.bot_name, change.bot_name.as_ref());
     set(&mut app.other_region, change.other_region.as_ref());

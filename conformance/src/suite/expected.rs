@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::log::{Names, Seen};
+use super::log::Names;
 
 /// Declares the kinds with their members: all may be left out, and what is given must fit.
 macro_rules! kinds {
@@ -42,6 +42,8 @@ kinds! {
         /// Nothing deviates in these: `SeqID`, `headers`, `LogIDNew`, `payload_type`, `biz_rt`, `data`, `unknown fields` …
         faithful_in: Vec<String>,
         latency_at_most_ms: u64,
+        /// `$up.connection`, if an `upgraded` is called `up`.
+        connection: String,
         /// As written.
         payload: String,
     }
@@ -50,25 +52,27 @@ kinds! {
         push: String,
         event_type: String,
         data: Value,
+        /** Letters in the content of the toast. */
+        toast_len: u64,
         in_time: bool,
         faithful: bool,
         latency_at_least_ms: u64,
         latency_at_most_ms: u64,
     }
     /// A card of the bot was replaced.
-    CardPatched { message_id: String, content_contains: String }
+    CardPatched { message_id: String, /** As JSON. */ content: Value, content_contains: String }
     /// A card was updated after its callback.
-    CardUpdated { message_id: String, uses: u64 }
+    CardUpdated { message_id: String, card: Value, uses: u64 }
     /// The platform objects to something.
     ClientFault { what_contains: String }
     /// A connection is over.
-    Closed { by: String, code: u64, reason_contains: String }
+    Closed { by: String, code: u64, reason_contains: String, connection: String }
     /// A Close frame of the platform was answered.
-    CloseAnswered { code: u64 }
+    CloseAnswered { code: u64, connection: String }
     /// A URL was given out.
     Discovered { locale: String, user_agent_contains: String }
     /// A message was edited.
-    Edited { message_id: String, content_contains: String }
+    Edited { message_id: String, /** As JSON. */ content: Value, content_contains: String }
     /// The client has ended.
     Ended { how: String, code: i64, text_contains: String }
     /// A handler was called.
@@ -84,7 +88,10 @@ kinds! {
         text_if_given: String,
         text_contains: String,
         text_len: u64,
+        /// A client that gives no text is taken at its word.
+        text_len_if_given: u64,
         json_contains: String,
+        json_contains_if_given: String,
     }
     /// The process is over.
     Exited { code: i64 }
@@ -95,7 +102,7 @@ kinds! {
     /// Anything that the process wrote or said.
     Output { contains: String, /** A secret of the platform's or the app's is in it. */ secret: bool }
     /// A ping of the protocol.
-    Pinged { first: bool }
+    Pinged { first: bool, connection: String }
     /// A first delivery.
     Pushed { push: String }
     /// A push waits for a connection.
@@ -114,6 +121,8 @@ kinds! {
     Replied {
         parent_id: String,
         msg_type: String,
+        /// As JSON.
+        content: Value,
         content_contains: String,
         in_thread: bool,
         repeated: bool,
@@ -126,6 +135,8 @@ kinds! {
         receive_id: String,
         receive_id_type: String,
         msg_type: String,
+        /// As JSON.
+        content: Value,
         content_contains: String,
         repeated: bool,
         has_uuid: bool,
@@ -141,9 +152,17 @@ kinds! {
     /// A reaction was taken back.
     Unreacted { message_id: String }
     /// A connection is open.
-    Upgraded { /** Sec-WebSocket-Key. */ key: String, has_extensions: bool, has_protocol: bool, authorization: bool }
+    Upgraded {
+        connection: String,
+        /// Sec-WebSocket-Key.
+        key: String,
+        key_none_of: Vec<String>,
+        has_extensions: bool,
+        has_protocol: bool,
+        authorization: bool,
+    }
     /// A WebSocket pong.
-    WsPong { payload: String }
+    WsPong { payload: String, connection: String }
 }
 
 impl Expected {
@@ -164,6 +183,9 @@ impl Expected {
             match value {
                 Value::String(text) if label => labels.push(text.clone()),
                 Value::String(text) => labels.extend(super::log::references(text)),
+                Value::Array(items) => {
+                    labels.extend(items.iter().filter_map(Value::as_str).flat_map(super::log::references));
+                }
                 _ => {}
             }
         }
@@ -183,15 +205,15 @@ impl Expected {
     }
 
     /// Whether this is it.
-    pub(crate) fn fits(&self, seen: &Seen, names: &Names) -> bool {
+    pub(crate) fn fits(&self, seen: &(String, Value), names: &Names) -> bool {
         let (kind, members) = self.parts();
-        let (seen_kind, found) = seen.parts();
+        let (seen_kind, found) = seen;
         let same_kind = match kind.as_str() {
             "closed" => seen_kind == "connection_closed",
             "output" => matches!(seen_kind.as_str(), "output" | "note" | "event" | "result" | "ended"),
-            kind => kind == seen_kind,
+            kind => seen_kind == kind,
         };
-        same_kind && members.iter().all(|(name, wanted)| fits(&kind, name, wanted, &found, names))
+        same_kind && members.iter().all(|(name, wanted)| fits(&kind, name, wanted, found, names))
     }
 }
 
@@ -205,10 +227,11 @@ fn fits(kind: &str, name: &str, wanted: &Value, found: &Value, names: &Names) ->
         "push" if kind == "event" => {
             names.is_push(wanted.as_str().unwrap_or_default(), text("event_id"), text("message_id"))
         }
-        "push" => found.get("push").and_then(Value::as_u64) == names.push(wanted.as_str().unwrap_or_default()),
+        "push" => names.is_pushed(wanted.as_str().unwrap_or_default(), number("push")),
         "call" if kind == "result" => names.is_call(wanted.as_str().unwrap_or_default(), number("id")),
         "contains" => found.to_string().contains(filled_text),
         "secret" => wanted.as_bool() == Some(names.has_secret(&found.to_string())),
+        "connection" => found.get(name).map(Value::to_string).as_deref() == filled.as_deref(),
         "has_data" => wanted.as_bool() == Some(given("data")),
         "has_extensions" => wanted.as_bool() == Some(given("extensions")),
         "has_protocol" => wanted.as_bool() == Some(given("protocol")),
@@ -231,9 +254,19 @@ fn fits(kind: &str, name: &str, wanted: &Value, found: &Value, names: &Names) ->
         "emoji_none_of" => {
             wanted.as_array().is_some_and(|all| all.iter().all(|one| Some(one) != found.get("emoji_type")))
         }
+        "key_none_of" => wanted.as_array().is_some_and(|all| {
+            all.iter().filter_map(Value::as_str).all(|one| names.fill(one) != text("key"))
+        }),
         "text_if_given" => !given("text") || text("text") == filled_text,
-        "text_len" => Some(text("text").chars().count() as u64) == wanted.as_u64(),
-        "data" => found.get("data") == Some(wanted),
+        "text_len_if_given" if !given("text") => true,
+        "text_len" | "text_len_if_given" => Some(text("text").chars().count() as u64) == wanted.as_u64(),
+        "json_contains_if_given" => !given("json") || text("json").contains(filled_text),
+        "toast_len" => {
+            let content = found.pointer("/data/toast/content").and_then(Value::as_str);
+            content.map(|content| content.chars().count() as u64) == wanted.as_u64()
+        }
+        "data" | "card" => found.get(name) == Some(wanted),
+        "content" => serde_json::from_str(text("content")).ok().as_ref() == Some(wanted),
         _ => match (name.strip_suffix("_contains"), &filled) {
             (Some(member), Some(part)) => text(member).contains(part.as_str()),
             (None, Some(whole)) => found.get(name).and_then(Value::as_str) == Some(whole),

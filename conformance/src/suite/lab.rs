@@ -14,8 +14,6 @@ use super::shim::{Command, Report, Start, VERSION};
 use super::subject::{Heard, Running, Setup, Subject};
 use crate::platform::{AppSpec, ClientConfig, Kind, Platform, PlatformConfig, Subscription};
 
-/// How long a shim has to say that it is there; an interpreter with a large SDK takes its time on a busy machine.
-const READY: Duration = Duration::from_secs(20);
 /// Observations in the evidence of a failure.
 const SEEN: usize = 60;
 /// Frames in the evidence of a failure.
@@ -27,6 +25,7 @@ pub(super) struct Lab<'a> {
     scenario: &'a Scenario,
     subject: &'a dyn Subject,
     setup: Setup,
+    patience: Duration,
     running: Option<Running>,
     records: Subscription,
     begun: Instant,
@@ -94,6 +93,7 @@ impl<'a> Lab<'a> {
             scenario,
             subject,
             setup: Setup::new(start, settings.seed)?,
+            patience: settings.patience,
             running: None,
             records: platform.subscribe(),
             begun: Instant::now(),
@@ -113,7 +113,7 @@ impl<'a> Lab<'a> {
         let running = self.subject.start(&self.platform, &self.setup).map_err(Over::fail)?;
         self.running = Some(running);
         self.say(Command::Start(self.setup.start.clone()));
-        let due = Instant::now() + READY;
+        let due = Instant::now() + self.patience;
         let mut next = from;
         loop {
             while let Some(observation) = self.log.get(next) {
@@ -133,7 +133,7 @@ impl<'a> Lab<'a> {
                 next += 1;
             }
             if !self.pump(due).await {
-                return Err(Over::fail(format!("the shim did not say ready within {} s", READY.as_secs())));
+                return Err(Over::fail(format!("the shim did not say ready within {} s", self.patience.as_secs())));
             }
         }
     }
@@ -194,6 +194,12 @@ impl<'a> Lab<'a> {
         true
     }
 
+    /// Lets time pass, and takes in what is seen meanwhile.
+    pub(super) async fn pass(&mut self, time: Duration) {
+        let due = Instant::now() + time;
+        while self.pump(due).await {}
+    }
+
     /// Takes in what is there already.
     pub(super) fn listen(&mut self) {
         while let Some(record) = self.records.try_next() {
@@ -205,7 +211,8 @@ impl<'a> Lab<'a> {
     }
 
     fn note(&mut self, seen: Seen) {
-        self.log.push(Observation { at_ms: self.now_ms(), seen, taken: false });
+        let parts = seen.parts();
+        self.log.push(Observation { at_ms: self.now_ms(), seen, parts, taken: false });
     }
 
     /// The first thing from there on that fits and that no step has had; waits for it.
@@ -221,7 +228,7 @@ impl<'a> Lab<'a> {
             // Secrets are given out as the story goes on.
             self.names.set_secrets(self.platform.secrets());
             while let Some(observation) = self.log.get(next) {
-                if !observation.taken && expected.fits(&observation.seen, &self.names) {
+                if !observation.taken && expected.fits(&observation.parts, &self.names) {
                     return Ok(Some(next));
                 }
                 self.fail_fast(next)?;
@@ -279,7 +286,7 @@ impl<'a> Lab<'a> {
         let words = expected.words();
         let kind = words.split(' ').next().unwrap_or_default();
         let kind = if kind == "closed" { "connection_closed" } else { kind };
-        let mut same = self.log.iter().skip(from).filter(|observation| observation.seen.parts().0 == kind);
+        let mut same = self.log.iter().skip(from).filter(|observation| observation.parts.0 == kind);
         match same.next_back() {
             Some(observation) => format!("the last {kind} was: {}", self.line(observation).trim_start()),
             None => format!("there was no {kind}"),

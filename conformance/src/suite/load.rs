@@ -199,6 +199,9 @@ fn check_step(step: &Step, known: &mut HashSet<String>) -> Result<(), String> {
 fn check_peer(peer: &Peer, known: &mut HashSet<String>) -> Result<(), String> {
     match peer {
         Peer::Push(push) => check_push(push, known),
+        Peer::Interleave(pushes) if pushes.iter().any(|push| push.count.is_some()) => {
+            Err("count does not go with interleave".to_owned())
+        }
         Peer::Interleave(pushes) => pushes.iter().try_for_each(|push| check_push(push, known)),
         Peer::Inject(inject) => check_inject(inject),
         _ => Ok(()),
@@ -220,8 +223,14 @@ fn check_push(push: &Push, known: &mut HashSet<String>) -> Result<(), String> {
             return Err(format!("{name} is not hex"));
         }
     }
+    if push.count == Some(0) || push.every_ms.is_some() && push.count.is_none() {
+        return Err("count is how many, at least 1; every_ms goes with it".to_owned());
+    }
     if push.label.is_empty() {
         return Err("a push needs a name: as = \"…\"".to_owned());
+    }
+    if push.count.is_some() {
+        push.each().iter().try_for_each(|each| name(known, &each.label))?;
     }
     name(known, &push.label)
 }

@@ -61,6 +61,8 @@ pub(crate) struct Observation {
     /// Milliseconds since the scenario began.
     pub(crate) at_ms: u64,
     pub(crate) seen: Seen,
+    /// Its kind, and what is known of it: made once, since every step looks at it.
+    pub(crate) parts: (String, Value),
     /// A step has had it.
     pub(crate) taken: bool,
 }
@@ -69,7 +71,10 @@ pub(crate) struct Observation {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Names {
     members: BTreeMap<String, BTreeMap<String, String>>,
-    pushes: BTreeMap<String, u64>,
+    /// Several where a push has a `count`.
+    pushes: BTreeMap<String, Vec<u64>>,
+    /// Ids of event and message of each of them.
+    ids: BTreeMap<String, Vec<BTreeMap<String, String>>>,
     calls: BTreeMap<String, Vec<u64>>,
     /// Where what was seen stands in the log.
     places: BTreeMap<String, usize>,
@@ -82,7 +87,25 @@ impl Names {
     }
 
     pub(crate) fn add_push(&mut self, label: &str, id: u64) {
-        self.pushes.insert(label.to_owned(), id);
+        self.pushes.entry(label.to_owned()).or_default().push(id);
+    }
+
+    /// What a push is known by. Of several with this label the first one gives it its members.
+    pub(crate) fn add_ids(&mut self, label: &str, ids: BTreeMap<String, String>) {
+        if !self.ids.contains_key(label) {
+            self.add(label, ids.clone());
+        }
+        self.ids.entry(label.to_owned()).or_default().push(ids);
+    }
+
+    /// What is called `label` is called `shared`, too.
+    pub(crate) fn share(&mut self, label: &str, shared: &str) {
+        for ids in self.ids.get(label).cloned().unwrap_or_default() {
+            self.add_ids(shared, ids);
+        }
+        for id in self.pushes.get(label).cloned().unwrap_or_default() {
+            self.add_push(shared, id);
+        }
     }
 
     pub(crate) fn add_call(&mut self, label: &str, id: u64) {
@@ -121,8 +144,9 @@ impl Names {
         self.places.get(label).copied()
     }
 
-    pub(crate) fn push(&self, label: &str) -> Option<u64> {
-        self.pushes.get(label).copied()
+    /// Whether what the platform calls by this number is the push, or one of them.
+    pub(crate) fn is_pushed(&self, label: &str, id: u64) -> bool {
+        self.pushes.get(label).is_some_and(|ids| ids.contains(&id))
     }
 
     pub(crate) fn is_call(&self, label: &str, id: u64) -> bool {
@@ -131,8 +155,8 @@ impl Names {
 
     /// Whether an event that a handler got is this push. A client that names neither id is taken at its word.
     pub(crate) fn is_push(&self, label: &str, event_id: &str, message_id: &str) -> bool {
-        let Some(members) = self.members.get(label) else { return false };
-        let is = |name: &str, value: &str| members.get(name).map(String::as_str) == Some(value);
+        let Some(all) = self.ids.get(label) else { return false };
+        let is = |name: &str, value: &str| all.iter().any(|ids| ids.get(name).map(String::as_str) == Some(value));
         match (event_id, message_id) {
             ("", "") => true,
             ("", message_id) => is("message_id", message_id),

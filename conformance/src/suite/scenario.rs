@@ -121,6 +121,7 @@ pub enum Clock {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct GivenApp {
+    pub(crate) secret: Option<String>,
     pub(crate) bot_open_id: Option<String>,
     pub(crate) bot_name: Option<String>,
     pub(crate) other_region: Option<bool>,

@@ -145,6 +145,10 @@ pub(crate) struct Push {
     pub(crate) service: Option<i32>,
     pub(crate) times: Option<usize>,
     pub(crate) again_after_s: Vec<f64>,
+    /// So many of them at once, each an event of its own: with `as = "m"` they are called `m1`, `m2` and so on, and `m`.
+    pub(crate) count: Option<usize>,
+    /// Not at once, but with so many milliseconds between them.
+    pub(crate) every_ms: Option<u64>,
     pub(crate) v1: bool,
     pub(crate) headers: Vec<HeaderChange>,
     pub(crate) payload_encoding: Option<String>,
@@ -165,6 +169,8 @@ pub(crate) struct Click {
     /// Who clicked; `ou_ann`, if it is left out.
     pub(crate) open_id: Option<String>,
     pub(crate) value: Option<Value>,
+    /// A text of so many letters as the value instead.
+    pub(crate) value_len: Option<usize>,
 }
 
 /// Any event.
@@ -235,13 +241,17 @@ pub(crate) struct NamedCall {
 pub(crate) struct AppHandle {
     pub(crate) events: Option<super::shim::Mode>,
     pub(crate) callback_answer: Option<Value>,
+    /// A toast of so many letters instead.
+    pub(crate) callback_toast_len: Option<usize>,
     pub(crate) callback_after_ms: Option<u64>,
     pub(crate) never_answer: bool,
 }
 
 impl AppHandle {
     pub(crate) fn handle(&self) -> Handle {
-        let answer = if self.never_answer { Some(Value::Null) } else { self.callback_answer.clone() };
+        let toast = |len| json!({ "toast": { "type": "info", "content": letters(len) } });
+        let answer = self.callback_answer.clone().or_else(|| self.callback_toast_len.map(toast));
+        let answer = if self.never_answer { Some(Value::Null) } else { answer };
         Handle { events: self.events, callback_answer: answer, callback_after_ms: self.callback_after_ms }
     }
 }
@@ -326,6 +336,14 @@ impl Push {
         given.iter().filter(|given| **given).count()
     }
 
+    /// What is pushed: itself, or as many of its kind as it says.
+    pub(crate) fn each(&self) -> Vec<Self> {
+        let Some(count) = self.count else { return vec![self.clone()] };
+        (1..=count)
+            .map(|number| Self { label: format!("{}{number}", self.label), count: None, ..self.clone() })
+            .collect()
+    }
+
     /// The identity it is known by, whether it was given or is made here.
     pub(crate) fn names(&self, fill: &dyn Fn(&str) -> String) -> BTreeMap<String, String> {
         let given = |value: &Option<String>, made: String| value.as_deref().map_or(made, fill);
@@ -390,10 +408,12 @@ impl Push {
         if let Some(click) = &self.click {
             let or = |value: &Option<String>, default: &str| value.as_deref().map_or_else(|| default.to_owned(), fill);
             let open_id = or(&click.open_id, "ou_ann");
+            let long = click.value_len.map(|len| Value::String(letters(len)));
+            let value = click.value.clone().or(long).unwrap_or_else(|| json!({ "key": "value" }));
             let event = json!({
                 "operator": { "tenant_key": "tenant", "open_id": open_id, "union_id": open_id.replacen("ou_", "on_", 1) },
                 "token": names.get("token"),
-                "action": { "tag": "button", "value": click.value.clone().unwrap_or_else(|| json!({ "key": "value" })) },
+                "action": { "tag": "button", "value": value },
                 "host": "im_message",
                 "context": {
                     "open_message_id": or(&click.message_id, "om_card"),

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  story ── World ── bot ── stack ══ cable ══ stack ── bridge ── loopback ── Platform
-//!    │      world.rs        boards: the harness of the stories     bridge.rs    │
+//!    │      world.rs        boards: the harness of the stories     ../cable     │
 //!    └── watch.rs: what the platform is told, and what it saw ──────────────────┘
 //! ```
 //!
@@ -21,7 +21,6 @@
 #[allow(dead_code, unused_imports, reason = "the stories use the rest")]
 #[path = "../stories/support/mod.rs"]
 mod boards;
-mod bridge;
 mod talk;
 mod trouble;
 mod turns;

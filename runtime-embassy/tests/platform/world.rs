@@ -11,8 +11,8 @@ use larkwire_embassy::{Channel, Client, Resources};
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 
+use crate::boards::cable::bridge::Bridge;
 use crate::boards::{APP_ID, BoardEvents, Cable, Ended, PLATFORM, leak, story_on_a_cable, watched};
-use crate::bridge::Bridge;
 use crate::watch::{SECRET, platform_with, port_of, quick};
 
 /// The end of every story, on a busy machine.

@@ -2,7 +2,10 @@
 
 use std::sync::{Arc, Mutex};
 
-use larkwire_conformance::platform::{Answer, AppSpec, Endpoint, HttpFault, Kind, RestFault, Switch, UpgradeFault};
+use larkwire_conformance::platform::{
+    Answer, AppSpec, ClientConfig, DiscoveryFault, Endpoint, HttpFault, Kind, PlatformConfig, RestFault, Switch,
+    UpgradeFault,
+};
 use larkwire_tokio::core::fault::{CallFaultKind, FatalReason, Misuse};
 use larkwire_tokio::core::{Call, Locale};
 use larkwire_tokio::{CallError, Client, End, Settings, State};
@@ -228,6 +231,22 @@ async fn whoever_asks_for_it_keeps_trying_after_a_refusal() {
     until(&client, |state| matches!(state, State::Waiting { failures: 1, .. })).await;
     log.wait("next attempt in").await;
     assert_eq!(soon(client.shut_down()).await, End::Stopped);
+}
+
+#[tokio::test]
+async fn the_platforms_limit_of_attempts_ends_only_those_who_follow_it() {
+    let config = config();
+    let client_config = ClientConfig { reconnect_count: Some(2), ..config.client_config };
+    let platform = platform_with(PlatformConfig { client_config, ..config }).await;
+    let (follower, _events) = bot_with(&settings(&platform).follow_reconnect_count(true)).await;
+    let (other, _events) = bot(&platform).await;
+    platform.faults(|faults| faults.discovery = Some(Switch::always(DiscoveryFault::Http(HttpFault::Drop))));
+    assert_eq!(platform.cut(APP), 2);
+    let End::Fatal(fatal) = soon(follower.ended()).await else { panic!("stopped") };
+    assert_eq!((fatal.reason, fatal.code), (FatalReason::GaveUp, 0));
+    until(&other, |state| matches!(state, State::Waiting { failures: 3, .. })).await;
+    platform.faults(|faults| faults.discovery = None);
+    until(&other, |state| state == State::Open).await;
 }
 
 #[tokio::test]

@@ -11,6 +11,8 @@
 #![no_std]
 
 mod beat;
+#[cfg(feature = "conform")]
+mod conform;
 mod echo;
 mod profile;
 mod room;
@@ -24,6 +26,8 @@ use larkwire_embassy::core::{AckReactions, Config, Domain, GateRules, OwnOpenId,
 use larkwire_embassy::{Connect, End, Stats, WallClock};
 
 pub use beat::seed;
+#[cfg(feature = "conform")]
+pub use conform::{Control, ControlRoom, conform};
 pub use echo::echo;
 pub use profile::{Memory, SOCKETS, STREAMS};
 #[cfg(feature = "tls")]

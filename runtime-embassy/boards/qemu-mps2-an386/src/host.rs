@@ -32,6 +32,9 @@ pub(crate) struct Arguments {
     /// `ca`: the file with the root certificate that the TLS image trusts, in DER.
     #[cfg(feature = "tls")]
     pub(crate) ca: Option<&'static str>,
+    /// `control`: the host's port of the conformance suite.
+    #[cfg(feature = "conform")]
+    pub(crate) control: u16,
     /// `clock`: what the clock does.
     pub(crate) clock: HostClock,
     /// `entropy_fails`: how often there is no randomness before there is some.
@@ -59,6 +62,8 @@ impl Arguments {
             dns: None,
             #[cfg(feature = "tls")]
             ca: None,
+            #[cfg(feature = "conform")]
+            control: 0,
             clock: HostClock::Right,
             entropy: HostEntropy::ready(),
             hang_s: None,
@@ -74,6 +79,8 @@ impl Arguments {
                 #[cfg(feature = "tls")]
                 "ca" => read.ca = Some(value),
                 "clock" => read.clock = HostClock::named(value),
+                #[cfg(feature = "conform")]
+                "control" => read.control = value.parse().unwrap_or_default(),
                 "dns" => read.dns = Some(value),
                 "entropy_fails" => read.entropy.fails = value.parse().unwrap_or_default(),
                 "hang_s" => read.hang_s = value.parse().ok(),

@@ -5,7 +5,8 @@
 //!    clock   embassy-time on two timers          nic   LAN9118, Ethernet
 //!    host    arguments, log, time of day and randomness, by semihosting
 //!    streams TCP, or with feature `tls` TLS
-//!  main      tasks: net (the stack), cable (link and lease), bot and echo (the application)
+//!    program the echo, or with feature `conform` what the conformance suite says
+//!  main      tasks: net (the stack), cable (link and lease), bot (the application), and its program
 //! ```
 #![no_std]
 #![no_main]
@@ -14,6 +15,9 @@ mod clock;
 mod host;
 mod machine;
 mod nic;
+#[cfg_attr(feature = "conform", path = "conform.rs")]
+#[cfg_attr(not(feature = "conform"), path = "echo.rs")]
+mod program;
 #[cfg_attr(feature = "tls", path = "tls.rs")]
 #[cfg_attr(not(feature = "tls"), path = "tcp.rs")]
 mod streams;
@@ -21,10 +25,8 @@ mod streams;
 use embassy_executor::SendSpawner;
 use embassy_net::{ConfigV4, DhcpConfig, Ipv4Address, Ipv4Cidr, Runner, Stack, StackResources, StaticConfigV4};
 use embassy_time::{Duration, Timer, with_timeout};
-use larkwire_board_app::{Board, Engine, Program, Room, SOCKETS, Settings, run, seed};
-use larkwire_embassy::core::config::ConfigError;
+use larkwire_board_app::{Board, Engine, SOCKETS, run, seed};
 use larkwire_embassy::core::fault::{DropReason, Fatal, FatalReason};
-use larkwire_embassy::core::{AckReactions, Seed};
 use larkwire_embassy::{End, Entropy as _, Stats};
 use semihosting::process;
 use static_cell::{ConstStaticCell, StaticCell};
@@ -95,7 +97,7 @@ async fn set_up() {
         spawner.spawn(last);
     }
     let seed = seed(&mut arguments.entropy, machine::pet, say).await;
-    let (engine, program) = match set_up_bot(&arguments, seed) {
+    let (engine, program) = match program::set_up(&arguments, stack, seed).await {
         Ok(parts) => parts,
         Err(error) => {
             if cfg!(feature = "small") {
@@ -107,27 +109,13 @@ async fn set_up() {
         }
     };
     say(format_args!("start"));
-    match (bot(engine, stack, arguments), echo(program, arguments.stop_word)) {
-        (Ok(bot), Ok(echo)) => {
+    match (bot(engine, stack, arguments), program::run(program)) {
+        (Ok(bot), Ok(program)) => {
             spawner.spawn(bot);
-            spawner.spawn(echo);
+            spawner.spawn(program);
         }
         _ => end(BOARD),
     }
-}
-
-fn set_up_bot(arguments: &Arguments, seed: Seed) -> Result<(Engine, Program), ConfigError> {
-    static ROOM: Room = Room::new();
-    let settings = Settings {
-        app_id: arguments.app_id,
-        app_secret: arguments.app_secret,
-        base_url: arguments.base_url,
-        allowed_users: &[arguments.allowed_user],
-        plaintext: !cfg!(feature = "tls"),
-        ack_reactions: AckReactions::Auto,
-        stale_after_ms: arguments.stale_ms,
-    };
-    larkwire_board_app::set_up(&ROOM, &settings, seed)
 }
 
 /// What the lease would say, with another resolver.
@@ -172,6 +160,7 @@ async fn bot(engine: Engine, stack: Stack<'static>, arguments: Arguments) {
     let board = Board { clock: arguments.clock, pet: machine::pet, say };
     let (how, stats) = run(engine, board, streams, remark).await;
     report(&stats);
+    program::ended().await;
     match how {
         End::Stopped => end(0),
         End::Fatal(fatal) => {
@@ -179,11 +168,6 @@ async fn bot(engine: Engine, stack: Stack<'static>, arguments: Arguments) {
             end(fatal_code(&fatal));
         }
     }
-}
-
-#[embassy_executor::task]
-async fn echo(program: Program, stop_word: Option<&'static str>) {
-    larkwire_board_app::echo(program, stop_word, say).await;
 }
 
 /// A program that hangs after that time, for the watchdog.

@@ -1,5 +1,8 @@
 //! Two boards on one cable, both in this process: the bot's, and one that plays the platform.
 
+#[allow(dead_code, reason = "only the stories against the fake platform need a bridge, and pull the cable")]
+#[path = "../../cable/mod.rs"]
+pub(crate) mod cable;
 pub(crate) mod platform;
 
 use std::cell::Cell;
@@ -9,11 +12,9 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use embassy_executor::Executor;
-use embassy_futures::join::{join, join4};
+use embassy_futures::join::join;
 use embassy_futures::select::{Either, select};
-use embassy_net::{Ipv4Address, Ipv4Cidr, Stack, StackResources, StaticConfigV4};
-use embassy_net_driver_channel as channel;
-use embassy_net_driver_channel::driver::{HardwareAddress, LinkState};
+use embassy_net::Stack;
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::signal::Signal;
 use embedded_io_async::{ErrorType, Read};
@@ -23,13 +24,11 @@ use larkwire_embassy::{
     TcpStream, TcpWriter,
 };
 
+pub(crate) use cable::{Cable, PLATFORM, leak, tcp};
 pub(crate) use platform::{Seen, Ws, click, doors, message, message_of};
 
 pub(crate) const APP_ID: &str = "cli_0123456789abcdef";
 pub(crate) const BOT: &str = "ou_bot";
-const BOARD: Ipv4Address = Ipv4Address::new(10, 0, 2, 15);
-pub(crate) const PLATFORM: Ipv4Address = Ipv4Address::new(10, 0, 2, 2);
-const MTU: usize = 1514;
 
 /// Runs the platform's doors beside a bot and a script, until both have ended.
 pub(crate) async fn beside<B>(
@@ -67,7 +66,7 @@ pub(crate) fn story_on_a_cable<F: Future<Output = ()> + 'static>(
         let done = Rc::clone(&told);
         leak(Executor::new()).run_until(
             move |spawner| {
-                let (board, platform, cable, net) = two_boards();
+                let (board, platform, between, net) = cable::two_boards();
                 let over = Rc::new(Signal::<NoopRawMutex, ()>::new());
                 let ended = Rc::clone(&over);
                 // A task of its own: every look at a socket wakes the stack, so one task of both would never sleep.
@@ -76,7 +75,7 @@ pub(crate) fn story_on_a_cable<F: Future<Output = ()> + 'static>(
                     told.set(true);
                 });
                 let story: Task = Box::pin(async move {
-                    tell(board, platform, cable).await;
+                    tell(board, platform, between).await;
                     ended.signal(());
                 });
                 spawner.spawn(task(net).unwrap());
@@ -91,83 +90,6 @@ pub(crate) fn story_on_a_cable<F: Future<Output = ()> + 'static>(
         Err(mpsc::RecvTimeoutError::Timeout) => panic!("the story does not end"),
         Err(mpsc::RecvTimeoutError::Disconnected) => std::panic::resume_unwind(thread.join().unwrap_err()),
     }
-}
-
-pub(crate) fn leak<T>(value: T) -> &'static mut T {
-    Box::leak(Box::new(value))
-}
-
-/// The cable between the boards, plugged in.
-#[derive(Clone)]
-pub(crate) struct Cable(Rc<Ends>);
-
-struct Ends {
-    plugged: Cell<bool>,
-    /// A frame met the unplugged cable.
-    lost: Signal<NoopRawMutex, ()>,
-    link: channel::StateRunner<'static>,
-}
-
-#[allow(dead_code, reason = "only the stories against the fake platform pull it")]
-impl Cable {
-    /// The bot's board sees it at once. Frames of both sides are lost from now on.
-    pub(crate) fn pull(&self) {
-        self.0.lost.reset();
-        self.0.plugged.set(false);
-        self.0.link.set_link_state(LinkState::Down);
-    }
-
-    pub(crate) fn plug(&self) {
-        self.0.plugged.set(true);
-        self.0.link.set_link_state(LinkState::Up);
-    }
-
-    /// Waits until a frame was lost since the cable was pulled.
-    pub(crate) async fn lost(&self) {
-        self.0.lost.wait().await;
-    }
-
-    async fn carry(&self, mut from: channel::TxRunner<'static, MTU>, mut to: channel::RxRunner<'static, MTU>) {
-        loop {
-            let frame = from.tx_buf().await;
-            let len = frame.len();
-            if self.0.plugged.get() {
-                to.rx_buf().await[..len].copy_from_slice(frame);
-                to.rx_done(len);
-            } else {
-                self.0.lost.signal(());
-            }
-            from.tx_done();
-        }
-    }
-}
-
-fn two_boards() -> (Stack<'static>, Stack<'static>, Cable, impl Future) {
-    let (board, mut run_board, (link, to_board, from_board)) = stack(BOARD, 1);
-    let (platform, mut run_platform, (_, to_platform, from_platform)) = stack(PLATFORM, 2);
-    let cable = Cable(Rc::new(Ends { plugged: Cell::new(true), lost: Signal::new(), link }));
-    let carrier = cable.clone();
-    let net = async move {
-        let there = carrier.carry(from_board, to_platform);
-        let back = carrier.carry(from_platform, to_board);
-        join4(run_board.run(), run_platform.run(), there, back).await
-    };
-    (board, platform, cable, net)
-}
-
-type NetRunner = embassy_net::Runner<'static, channel::Device<'static, MTU>>;
-type Port = (channel::StateRunner<'static>, channel::RxRunner<'static, MTU>, channel::TxRunner<'static, MTU>);
-
-fn stack(address: Ipv4Address, id: u8) -> (Stack<'static>, NetRunner, Port) {
-    let state = leak(channel::State::<MTU, 8, 8>::new());
-    let (runner, device) = channel::new(state, HardwareAddress::Ethernet([2, 0, 0, 0, 0, id]));
-    let port = runner.split();
-    port.0.set_link_state(LinkState::Up);
-    let dns_servers = [PLATFORM].into_iter().collect();
-    let config = StaticConfigV4 { address: Ipv4Cidr::new(address, 24), gateway: None, dns_servers };
-    let resources = leak(StackResources::<12>::new());
-    let (stack, runner) = embassy_net::new(device, embassy_net::Config::ipv4_static(config), resources, id.into());
-    (stack, runner, port)
 }
 
 pub(crate) type BoardEvents = Events<'static, 1024, 2>;
@@ -231,10 +153,6 @@ pub(crate) async fn run_bot_in_turns<F: Future<Output = ()>>(
     let program = program(client, events);
     let (end, ()) = join(runner.run(watched(stack), [], inbox, |notice| notices.push(notice)), program).await;
     Ended { end, stats: client.stats(), notices }
-}
-
-pub(crate) fn tcp(stack: Stack<'static>) -> TcpConnect<'static> {
-    TcpConnect::new(stack, leak([0; 1024]), leak([0; 1024]))
 }
 
 pub(crate) fn watched(stack: Stack<'static>) -> Watched {

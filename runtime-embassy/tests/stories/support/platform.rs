@@ -13,6 +13,7 @@ use prost::Message as _;
 use serde_json::{Value, json};
 use sha1::{Digest as _, Sha1};
 
+pub(crate) use super::cable::listener;
 use super::{APP_ID, BOT, PLATFORM, leak};
 
 const SERVICE: i32 = 33_554_678;
@@ -52,12 +53,6 @@ pub(crate) async fn dns(stack: Stack<'static>) {
         };
         socket.send_to(&answer, from).await.unwrap();
     }
-}
-
-pub(crate) fn listener(stack: Stack<'static>) -> TcpSocket<'static> {
-    let mut socket = TcpSocket::new(stack, leak([0; 4096]), leak([0; 4096]));
-    socket.set_nagle_enabled(false);
-    socket
 }
 
 async fn http(stack: Stack<'static>, seen: &RefCell<Seen>) {

@@ -10,7 +10,7 @@ use embassy_time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::boards::platform::listener;
+use super::listener;
 
 /// Connections at a time.
 const DOORS: usize = 6;
