@@ -25,7 +25,7 @@ fn scenarios() -> BTreeMap<String, Scenario> {
 
 fn run(scenario: &Scenario, defect: Option<Defect>) -> Outcome {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
-    let settings = RunSettings { seed: 1, own: true };
+    let settings = RunSettings { seed: 1, own: true, ..RunSettings::default() };
     runtime.block_on(Run { scenario, settings }.run(&ReferenceSubject { defect }))
 }
 
