@@ -44,10 +44,13 @@ fn walk(bytes: &[u8]) -> Option<Vec<Field>> {
         let start = bytes.len() - rest.len();
         let (number, wire_type) = decode_key(&mut rest).ok()?;
         let mut inside = rest;
-        skip(wire_type, number, &mut rest, 0)?;
+        let number_value = if wire_type == WireType::Varint { Some(varint(&mut rest)?) } else { None };
+        if number_value.is_none() {
+            skip(wire_type, number, &mut rest, 0)?;
+        }
         let end = bytes.len() - rest.len();
         let value = match wire_type {
-            WireType::Varint => Value::Number(decode_varint(&mut inside).ok()?),
+            WireType::Varint => Value::Number(number_value.unwrap_or_default()),
             WireType::LengthDelimited => {
                 let len = usize::try_from(decode_varint(&mut inside).ok()?).ok()?;
                 Value::Bytes(end - len..end)
@@ -59,8 +62,25 @@ fn walk(bytes: &[u8]) -> Option<Vec<Field>> {
     Some(fields)
 }
 
+/// A number; bits for which there is no room are dropped.
+fn varint(rest: &mut &[u8]) -> Option<u64> {
+    let mut number = 0_u64;
+    for shift in 0..10 {
+        let (byte, after) = rest.split_first()?;
+        *rest = after;
+        number |= u64::from(byte & 0x7f) << (7 * shift);
+        if *byte < 0x80 {
+            return Some(number);
+        }
+    }
+    None
+}
+
 /// Groups may be inside of each other, but not without end.
 fn skip(wire_type: WireType, number: u32, rest: &mut &[u8], depth: usize) -> Option<()> {
+    if wire_type == WireType::Varint {
+        return varint(rest).map(drop);
+    }
     if wire_type != WireType::StartGroup {
         return skip_field(wire_type, number, rest, DecodeContext::default()).ok();
     }

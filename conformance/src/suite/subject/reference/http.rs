@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::header::{CONTENT_TYPE, HOST, RETRY_AFTER};
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, RETRY_AFTER, TRANSFER_ENCODING};
 use hyper::{HeaderMap, Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
@@ -65,6 +65,10 @@ pub(super) async fn ask(platform: &Platform, question: &Question) -> Option<Answ
     let exchange = async {
         let answer = sender.send_request(request(platform, question)?).await.ok()?;
         let (head, body) = answer.into_parts();
+        // What one reader takes for the end, another takes for the beginning of the next answer.
+        if head.headers.contains_key(CONTENT_LENGTH) && head.headers.contains_key(TRANSFER_ENCODING) {
+            return None;
+        }
         let body = Limited::new(body, MOST).collect().await.ok()?.to_bytes();
         Some(Answer { status: head.status, headers: head.headers, json: serde_json::from_slice(&body).ok() })
     };

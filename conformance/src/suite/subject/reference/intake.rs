@@ -63,7 +63,10 @@ impl Session {
             Put::Again(payload) => self.payload(frame, payload, None, true).await,
             Put::Nothing if client.has(Defect::AcksEachPart) => self.ack(&frame, Instant::now(), 200, None).await,
             Put::Nothing => Ok(()),
-            Put::Discard => self.ack(&frame, Instant::now(), 200, None).await,
+            Put::Discard => {
+                let callback = Happening::read(&frame.payload).is_some_and(|happening| happening.callback);
+                self.ack(&frame, Instant::now(), 200, callback.then(|| json!({}))).await
+            }
         }
     }
 

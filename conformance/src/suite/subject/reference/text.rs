@@ -33,14 +33,14 @@ pub(super) fn said(kind: &str, content: &Value) -> String {
 
 /// A post, flat or wrapped by language, as Markdown.
 fn post(content: &Value) -> String {
-    let flat = |value: &&Value| value.get("content").is_some_and(Value::is_array) || value.get("content_v2").is_some_and(Value::is_array);
+    let flat = |value: &&Value| value.get("content").is_some_and(Value::is_array) || value.get("content_v2").or(value.get("elements")).is_some_and(Value::is_array);
     let wrapped = || {
         let known = ["zh_cn", "en_us", "ja_jp"].into_iter().filter_map(|name| content.get(name));
         known.chain(content.as_object().into_iter().flat_map(|members| members.values())).find(flat)
     };
     let Some(post) = Some(content).filter(flat).or_else(wrapped) else { return text(content, "/title") };
     let array = |name: &str| post.get(name).and_then(Value::as_array);
-    let paragraphs = array("content_v2").or_else(|| array("content")).map(Vec::as_slice).unwrap_or_default();
+    let paragraphs = array("content_v2").or_else(|| array("content")).or_else(|| array("elements")).map(Vec::as_slice).unwrap_or_default();
     let mut lines: Vec<String> = Some(text(post, "/title")).filter(|title| !title.is_empty()).into_iter().collect();
     lines.extend(paragraphs.iter().map(|nodes| nodes.as_array().into_iter().flatten().map(node).collect()));
     lines.join("\n")
@@ -94,21 +94,20 @@ pub(super) fn mentions_all(text: &str, mentions: &[Mention]) -> bool {
 /// What was said to the bot: its own mentions taken out, names for the others.
 pub(super) fn body(client: &Client, text: &str, mentions: &[Mention], own: Option<&str>) -> String {
     let mut body = String::with_capacity(text.len());
-    let mut eat = false;
+    let (mut eat, mut own_gone) = (false, false);
     for (token, placeholder) in tokens(text) {
         if !placeholder {
             let mut token = token;
             if eat && client.has(Defect::EatsCharacter) {
                 token = token.get(token.chars().next().map_or(0, char::len_utf8)..).unwrap_or_default();
             }
-            let gap = eat && (body.is_empty() || body.ends_with(' '));
-            body.push_str(if gap { token.trim_start_matches(' ') } else { token });
+            body.push_str(token);
             eat &= token.is_empty();
             continue;
         }
         let entry = mentions.iter().find(|mention| mention.key == token);
         match entry {
-            Some(entry) if own.is_some_and(|own| entry.open_id == own) => eat = true,
+            Some(entry) if own.is_some_and(|own| entry.open_id == own) => (eat, own_gone) = (true, true),
             Some(entry) if !entry.name.is_empty() => {
                 body.push('@');
                 body.push_str(&entry.name);
@@ -118,7 +117,18 @@ pub(super) fn body(client: &Client, text: &str, mentions: &[Mention], own: Optio
             _ => body.push_str(token),
         }
     }
-    body.trim().to_owned()
+    if own_gone { one_blank(body.trim()) } else { body.trim().to_owned() }
+}
+
+/// Runs of blanks become one.
+fn one_blank(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if !(matches!(c, ' ' | '\t') && out.ends_with([' ', '\t'])) {
+            out.push(c);
+        }
+    }
+    out
 }
 
 /// What a person wrote: without placeholders and links.
