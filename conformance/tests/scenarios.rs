@@ -37,11 +37,14 @@ fn the_engine_does_what_every_scenario_asks_for_however_its_bytes_are_cut() {
     let work: Vec<_> = scenarios.iter().flat_map(|scenario| CoreSubject::CHOPS.map(|chop| (scenario, chop))).collect();
     let next = AtomicUsize::new(0);
     let failed = Mutex::new(Vec::new());
+    let times = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for _ in 0..std::thread::available_parallelism().map_or(2, usize::from) {
             scope.spawn(|| {
                 while let Some((scenario, chop)) = work.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let begun = Instant::now();
                     let outcome = run(scenario, *chop, 1);
+                    times.lock().unwrap().push((begun.elapsed(), *chop, scenario.id.clone()));
                     if outcome.verdict != Verdict::Pass {
                         failed.lock().unwrap().push((*chop, outcome));
                     }
@@ -52,6 +55,11 @@ fn the_engine_does_what_every_scenario_asks_for_however_its_bytes_are_cut() {
     let failed = failed.into_inner().unwrap();
     let took = started.elapsed().as_secs_f64();
     println!("{} scenarios x {} ways to cut in {took:.1} s", scenarios.len(), CoreSubject::CHOPS.len());
+    let mut times = times.into_inner().unwrap();
+    times.sort();
+    for (took, chop, id) in times.iter().rev().take(5) {
+        println!("{:6.2} s {id}, cut at {chop}", took.as_secs_f64());
+    }
     let words: Vec<_> = failed.iter().map(|(chop, outcome)| format!("cut at {chop}: {outcome:#?}")).collect();
     assert!(failed.is_empty(), "{} of {} runs failed:\n{}", failed.len(), work.len(), words.join("\n"));
 }

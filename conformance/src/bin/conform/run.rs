@@ -45,9 +45,10 @@ pub(crate) struct Options {
     /// Treat --command as one of our own runtimes: policies and house rules count
     #[arg(long, requires = "command")]
     own: bool,
-    /// Seconds that a shim has to say that it is ready, and a client to connect
-    #[arg(long, default_value_t = 20)]
-    patience: u64,
+    /// Seconds that a shim has to say that it is ready, and a client to connect; by default what the client's description
+    /// says, or 20
+    #[arg(long)]
+    patience: Option<u64>,
     /// Report to write; may be given several times. With =FILE into a file, else to standard output
     #[arg(long, value_name = "FORMAT[=FILE]")]
     report: Vec<String>,
@@ -62,6 +63,8 @@ enum OnlyLevel {
     Policy,
 }
 
+const PATIENCE_S: u64 = 20;
+
 /// A client about to be run.
 struct Chosen {
     name: String,
@@ -69,6 +72,7 @@ struct Chosen {
     own: bool,
     how_to_repeat: String,
     jobs: usize,
+    patience_s: u64,
     subject: Result<Arc<dyn Subject>, String>,
 }
 
@@ -137,6 +141,7 @@ fn choose(root: &Path, options: &Options) -> Result<Vec<Chosen>, Box<dyn Error>>
             own: options.own,
             how_to_repeat: format!("--command {command:?}{}", if options.own { " --own" } else { "" }),
             jobs: options.jobs.unwrap_or(2),
+            patience_s: options.patience.unwrap_or(PATIENCE_S),
             subject: Ok(Arc::new(subject)),
         }]);
     }
@@ -156,6 +161,7 @@ fn choose(root: &Path, options: &Options) -> Result<Vec<Chosen>, Box<dyn Error>>
                 own: true,
                 how_to_repeat: format!("--subject core{cut}"),
                 jobs: options.jobs.unwrap_or(cores),
+                patience_s: options.patience.unwrap_or(PATIENCE_S),
                 subject: Ok(Arc::new(CoreSubject { chop })),
             });
             continue;
@@ -173,6 +179,7 @@ fn choose(root: &Path, options: &Options) -> Result<Vec<Chosen>, Box<dyn Error>>
             own: descriptor.own,
             how_to_repeat: format!("--subject {name}"),
             jobs: options.jobs.unwrap_or(descriptor.jobs),
+            patience_s: options.patience.or(descriptor.patience_s).unwrap_or(PATIENCE_S),
             subject: subject.map_err(|error| error.to_string()),
         });
     }
@@ -211,7 +218,7 @@ fn hold(
     };
     let progress = Progress::new(&results.subject, scenarios.len(), options.quiet);
     let settings =
-        RunSettings { seed: options.seed, own: results.own, patience: Duration::from_secs(options.patience) };
+        RunSettings { seed: options.seed, own: results.own, patience: Duration::from_secs(chosen.patience_s) };
     let started = Instant::now();
     let outcomes = run_all(scenarios, &subject, settings, chosen.jobs, &|outcome| {
         progress.add(&outcome.scenario, matches!(outcome.verdict, Verdict::Fail { .. }));

@@ -43,6 +43,9 @@ pub struct Descriptor {
     /// How many may run at the same time.
     #[serde(default = "two")]
     pub jobs: usize,
+    /// Seconds it has to be ready and to connect, where the command line does not say.
+    #[serde(default)]
+    pub patience_s: Option<u64>,
     #[serde(skip)]
     folder: PathBuf,
     #[serde(skip)]

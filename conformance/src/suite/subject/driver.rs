@@ -22,6 +22,10 @@ use crate::suite::shim::{self, Command, Mode, Report};
 
 /// Events the inbox holds, unless a scenario says otherwise.
 const INBOX: usize = 64;
+/// Bytes that are read at a time, before they are cut.
+const READ: usize = 64 * 1024;
+/// Pieces of them that are told in a row.
+const PIECES: usize = 256;
 /// More rounds without waiting mean that it never comes to rest.
 const ROUNDS: usize = 2_000_000;
 
@@ -49,6 +53,15 @@ pub(super) struct Driver {
 struct Stream {
     attempt: Attempt,
     pipe: Option<DuplexStream>,
+    /// Came in, and was not told yet; from `told` on.
+    came: Vec<u8>,
+    told: usize,
+}
+
+impl Stream {
+    fn new(attempt: Attempt, pipe: Option<DuplexStream>) -> Self {
+        Self { attempt, pipe, came: Vec::new(), told: 0 }
+    }
 }
 
 impl Driver {
@@ -197,7 +210,7 @@ impl Driver {
         let known = format!("http://{}:{}", target.host, target.port) == self.platform.base_url();
         let pipe = (known && !target.tls).then(|| self.platform.connect());
         let open = pipe.is_some();
-        self.streams.insert(lane, Stream { attempt, pipe });
+        self.streams.insert(lane, Stream::new(attempt, pipe));
         match open {
             true => self.bot.handle_opened(now, lane, attempt),
             false => self.bot.handle_closed(now, lane, attempt, Closed::Refused),
@@ -206,7 +219,7 @@ impl Driver {
     }
 
     fn write(&mut self, lane: Lane, cx: &mut Context<'_>) -> bool {
-        let Some(Stream { attempt, pipe: Some(pipe) }) = self.streams.get_mut(&lane) else { return false };
+        let Some(Stream { attempt, pipe: Some(pipe), .. }) = self.streams.get_mut(&lane) else { return false };
         let attempt = *attempt;
         let bytes = self.bot.poll_transmit(lane);
         if bytes.is_empty() {
@@ -225,28 +238,41 @@ impl Driver {
     }
 
     fn read(&mut self, lane: Lane, cx: &mut Context<'_>) -> bool {
-        let room = self.bot.poll_receive(lane).min(self.chop).min(64 * 1024);
-        let Some(Stream { attempt, pipe: Some(pipe) }) = self.streams.get_mut(&lane) else { return false };
-        let attempt = *attempt;
-        if room == 0 {
-            return false;
-        }
-        let mut bytes = vec![0; room];
-        let mut buf = ReadBuf::new(&mut bytes);
-        match Pin::new(pipe).poll_read(cx, &mut buf) {
-            Poll::Ready(Ok(())) if buf.filled().is_empty() => self.closed(lane, attempt, Closed::Eof),
-            Poll::Ready(Ok(())) => {
-                let now = self.now();
-                self.bot.handle_received(now, lane, attempt, buf.filled());
-                true
+        let now = self.now();
+        let Some(stream) = self.streams.get_mut(&lane) else { return false };
+        let attempt = stream.attempt;
+        if stream.told == stream.came.len() && self.bot.poll_receive(lane) > 0 {
+            let Some(pipe) = &mut stream.pipe else { return false };
+            stream.told = 0;
+            stream.came.resize(READ, 0);
+            let mut buf = ReadBuf::new(&mut stream.came);
+            let read = Pin::new(pipe).poll_read(cx, &mut buf);
+            let len = buf.filled().len();
+            stream.came.truncate(len);
+            match read {
+                Poll::Ready(Ok(())) if len == 0 => return self.closed(lane, attempt, Closed::Eof),
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(_)) => return self.closed(lane, attempt, Closed::Reset),
+                Poll::Pending => return false,
             }
-            Poll::Ready(Err(_)) => self.closed(lane, attempt, Closed::Reset),
-            Poll::Pending => false,
         }
+        let before = stream.told;
+        // Others have their turn before all is told.
+        for _ in 0..PIECES {
+            let room = self.bot.poll_receive(lane).min(self.chop);
+            let left = stream.came.get(stream.told..).unwrap_or_default();
+            let piece = left.get(..room).unwrap_or(left);
+            if piece.is_empty() {
+                break;
+            }
+            stream.told += piece.len();
+            self.bot.handle_received(now, lane, attempt, piece);
+        }
+        stream.told > before
     }
 
     fn closed(&mut self, lane: Lane, attempt: Attempt, why: Closed) -> bool {
-        self.streams.insert(lane, Stream { attempt, pipe: None });
+        self.streams.insert(lane, Stream::new(attempt, None));
         let now = self.now();
         self.bot.handle_closed(now, lane, attempt, why);
         true
