@@ -28,6 +28,9 @@ use super::tap::What;
 
 type Socket = WebSocketStream<ByteStream>;
 
+/// Bytes that are shown of a frame that cannot be read.
+const SHOWN: usize = 512;
+
 /// The platform's end of a connection.
 #[derive(Clone, Debug)]
 pub(super) struct Handle {
@@ -278,7 +281,10 @@ impl Peer {
                     }
                 }
                 Ok(received) => self.client_fault(format!("frame with method {}", received.frame.method)),
-                Err(error) => self.client_fault(format!("undecodable frame: {error}")),
+                Err(error) => {
+                    let shown = bytes.iter().take(SHOWN).map(|byte| format!("{byte:02x}")).collect::<String>();
+                    self.client_fault(format!("undecodable frame: {error}: {shown}"));
+                }
             },
             Message::Text(_) => self.client_fault("text message"),
             Message::Close(frame) => {

@@ -16,6 +16,8 @@ use super::steps::{App, Cut, How, Inject, Peer, Push};
 use super::subject::Subject;
 use crate::platform::{self, AppSpec};
 
+/// How long what is counted in the end may be on its way.
+const OWED: Duration = Duration::from_secs(2);
 /// How long a client has to end.
 const STOP: Duration = Duration::from_secs(5);
 
@@ -118,7 +120,7 @@ impl Run<'_> {
         }
         lab.listen();
         for total in &body.finally {
-            count(lab, total.get_ref())?;
+            count(lab, total.get_ref()).await?;
         }
         self.stop(lab).await
     }
@@ -195,8 +197,10 @@ async fn expect(lab: &mut Lab<'_>, step: &Step, expected: &Expected, after: Opti
     Ok(())
 }
 
-fn count(lab: &Lab<'_>, total: &Total) -> Result<(), Over> {
-    let found = lab.log.iter().filter(|observation| total.of.fits(&observation.parts, &lab.names)).count();
+async fn count(lab: &mut Lab<'_>, total: &Total) -> Result<(), Over> {
+    // What is owed may still be on its way: a client may acknowledge before it says what it got.
+    let owed = total.exactly.or(total.at_least).unwrap_or_default();
+    let found = lab.count(&total.of, owed, OWED).await;
     let fits = total.exactly.is_none_or(|exactly| found == exactly)
         && total.at_least.is_none_or(|least| found >= least)
         && total.at_most.is_none_or(|most| found <= most);

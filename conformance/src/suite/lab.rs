@@ -240,6 +240,18 @@ impl<'a> Lab<'a> {
         }
     }
 
+    /// How many of them were seen; waits until there are as many as are owed.
+    pub(super) async fn count(&mut self, of: &Expected, owed: usize, within: Duration) -> usize {
+        let due = Instant::now() + within;
+        self.listen();
+        loop {
+            let found = self.log.iter().filter(|observation| of.fits(&observation.parts, &self.names)).count();
+            if found >= owed || !self.pump(due).await {
+                return found;
+            }
+        }
+    }
+
     /// What ends every story.
     fn fail_fast(&self, index: usize) -> Result<(), Over> {
         let Some(observation) = self.log.get(index) else { return Ok(()) };

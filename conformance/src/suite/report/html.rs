@@ -1,4 +1,4 @@
-//! One page that needs nothing else: `page.html` with the data in it.
+//! One page that needs nothing else: `page.html` with its style, its script and the data in it.
 
 use serde_json::json;
 
@@ -7,6 +7,8 @@ use super::super::load::AREAS;
 use super::super::results::Results;
 
 const PAGE: &str = include_str!("page.html");
+const SCRIPT: &str = concat!(include_str!("page-scenario.js"), include_str!("page.js"));
+const STYLE: &str = include_str!("page.css");
 
 pub(super) fn page(suite: &Suite, all: &[Results]) -> String {
     let scenarios: Vec<_> = suite
@@ -45,5 +47,7 @@ pub(super) fn page(suite: &Suite, all: &[Results]) -> String {
     });
     // Inside of a script element nothing may look like its end.
     let data = data.to_string().replace('<', "\\u003c");
-    PAGE.replacen("/*DATA*/null", &data, 1)
+    // The data comes last: what peers said may look like a mark.
+    let page = PAGE.replacen("/*CSS*/", STYLE.trim_end(), 1).replacen("/*JS*/", SCRIPT.trim_end(), 1);
+    page.replacen("/*DATA*/null", &data, 1)
 }
