@@ -97,7 +97,6 @@ fn every_defect_is_caught() {
         println!("{:28} {:32} {said}", defect.name(), scenario.id);
     }
     println!("{} defects, {} runs, {:.1} s", Defect::ALL.len(), work.len(), started.elapsed().as_secs_f64());
-    let missed: Vec<_> =
-        Defect::ALL.iter().map(|defect| defect.name()).filter(|name| !caught.contains(name)).collect();
+    let missed: Vec<_> = Defect::ALL.iter().map(|defect| defect.name()).filter(|name| !caught.contains(name)).collect();
     assert!(missed.is_empty(), "nobody notices: {}", missed.join(", "));
 }

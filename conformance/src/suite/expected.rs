@@ -254,9 +254,9 @@ fn fits(kind: &str, name: &str, wanted: &Value, found: &Value, names: &Names) ->
         "emoji_none_of" => {
             wanted.as_array().is_some_and(|all| all.iter().all(|one| Some(one) != found.get("emoji_type")))
         }
-        "key_none_of" => wanted.as_array().is_some_and(|all| {
-            all.iter().filter_map(Value::as_str).all(|one| names.fill(one) != text("key"))
-        }),
+        "key_none_of" => wanted
+            .as_array()
+            .is_some_and(|all| all.iter().filter_map(Value::as_str).all(|one| names.fill(one) != text("key"))),
         "text_if_given" => !given("text") || text("text") == filled_text,
         "text_len_if_given" if !given("text") => true,
         "text_len" | "text_len_if_given" => Some(text("text").chars().count() as u64) == wanted.as_u64(),

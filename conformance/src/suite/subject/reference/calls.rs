@@ -40,7 +40,8 @@ enum Went {
 /// Makes a call.
 pub(super) async fn perform(client: &Client, call: Call) -> Option<CallResult> {
     let id = call.id;
-    let failed = |code: Option<i64>, text: &str| CallResult { id, code, text: Some(text.to_owned()), ..CallResult::default() };
+    let failed =
+        |code: Option<i64>, text: &str| CallResult { id, code, text: Some(text.to_owned()), ..CallResult::default() };
     let question = match question(client, &call)? {
         Ok(question) => question,
         Err(why) => return Some(failed(None, why)),
@@ -48,7 +49,9 @@ pub(super) async fn perform(client: &Client, call: Call) -> Option<CallResult> {
     let unreact = call.call == "unreact";
     Some(match timeout(TIME, tries(client, question, TRIES)).await {
         Ok(Ok(json)) => done(id, &json),
-        Ok(Err((Some(code), _))) if unreact && GONE.contains(&code) => CallResult { id, ok: true, ..Default::default() },
+        Ok(Err((Some(code), _))) if unreact && GONE.contains(&code) => {
+            CallResult { id, ok: true, ..Default::default() }
+        }
         Ok(Err((code, text))) => failed(code, &client.redacted(&text)),
         Err(_) => failed(None, "no answer in time"),
     })
@@ -67,11 +70,7 @@ fn done(id: u64, json: &Value) -> CallResult {
 }
 
 /// Tries until it is settled.
-pub(super) async fn tries(
-    client: &Client,
-    mut question: Question,
-    most: u32,
-) -> Result<Value, (Option<i64>, String)> {
+pub(super) async fn tries(client: &Client, mut question: Question, most: u32) -> Result<Value, (Option<i64>, String)> {
     let mut forgiven = false;
     let mut busy = 0;
     let mut silent = 0;
@@ -146,7 +145,8 @@ fn judge(answer: Answer) -> Went {
 /// What to ask; `None` if there is no such call.
 fn question(client: &Client, call: &Call) -> Option<Result<Question, &'static str>> {
     let sound = |id: &str| !id.trim().is_empty() && !id.contains(char::is_control) && id != "." && id != "..";
-    let path = |id: &Option<String>| id.as_deref().filter(|id| sound(id)).map(|id| utf8_percent_encode(id, PLAIN).to_string());
+    let path =
+        |id: &Option<String>| id.as_deref().filter(|id| sound(id)).map(|id| utf8_percent_encode(id, PLAIN).to_string());
     let said = || match &call.card {
         Some(card) => ("interactive", card.to_string()),
         None => ("text", json!({ "text": call.text }).to_string()),
@@ -184,7 +184,8 @@ fn question(client: &Client, call: &Call) -> Option<Result<Question, &'static st
         }
         "send" => {
             let receiver = call.receive_id.as_deref().filter(|id| sound(id));
-            let kind_of_id = call.receive_id_type.clone().unwrap_or_else(|| receiver_kind(receiver.unwrap_or_default()));
+            let kind_of_id =
+                call.receive_id_type.clone().unwrap_or_else(|| receiver_kind(receiver.unwrap_or_default()));
             let body = json!({ "receive_id": receiver, "msg_type": kind, "content": content });
             (Method::POST, receiver.map(|_| format!("{messages}?receive_id_type={kind_of_id}")), uuid(body))
         }

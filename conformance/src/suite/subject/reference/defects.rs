@@ -86,11 +86,11 @@ defects! {
     // Who may speak, and what was said.
     EmptyListAllowsAll "empty-list-allows-all" "An empty list of users lets everybody in." ["gate/nobody"]
     AllowListAnyKind "allow-list-any-kind" "Who has somebody's open_id for a user_id is let in." ["gate/open-ids", "gate/union-ids"]
-    AllowListByName "allow-list-by-name" "Who takes the name of an allowed person is let in." ["gate/user-ids"]
+    AllowListOpenIdOnly "allow-list-open-id-only" "Who is allowed by a union or user id is not heard." ["gate/union-ids", "gate/user-ids"]
     AllowListLetterCase "allow-list-letter-case" "Who has an allowed id in other letters is let in." ["gate/exactly"]
     AnswersDenied "answers-denied" "Strangers are told that there is a bot." ["gate/nobody", "gate/unanswered"]
     AnyMentionOpens "any-mention-opens" "The bot answers when somebody else is mentioned." ["gate/somebody-else-mentioned"]
-    AllOpensGate "all-opens-gate" "The bot answers whenever all are mentioned." ["gate/everybody-mentioned"]
+    AllOpensGate "all-opens-gate" "The bot answers whenever all are mentioned." ["gate/everybody-mentioned-unwanted"]
     TopicAsDirect "topic-as-direct" "The bot answers everything in groups of topics." ["gate/kinds-of-chats"]
     HearsBots "hears-bots" "Two bots talk to each other for ever." ["gate/bots"]
     HearsItself "hears-itself" "The bot answers itself for ever." ["gate/itself"]
@@ -99,7 +99,7 @@ defects! {
     // Pings.
     NoFirstPing "no-first-ping" "The first ping comes after two minutes." ["ping/first", "ping/right-after-coming-back"]
     PingsOnce "pings-once" "After one ping there is no other." ["ping/every-interval"]
-    NoPongTimeout "no-pong-timeout" "A dead connection is kept, and the bot is deaf." ["ping/dead-link-is-noticed", "ping/half-open"]
+    NoPongTimeout "no-pong-timeout" "A dead connection is kept, and the bot is deaf." ["ping/dead-link-is-noticed"]
     NoWsPong "no-ws-pong" "Pings of WebSocket are not answered." ["ping/ws-ping"]
     FullInboxStopsPings "full-inbox-stops-pings" "While the program is busy there are no pings." ["ping/while-nothing-is-taken"]
 

@@ -14,8 +14,7 @@ use super::redial::Failure;
 /// For request and answer.
 const DEADLINE: Duration = Duration::from_secs(15);
 /// The codes that are known, other than 0.
-const KNOWN: [i64; 10] =
-    [1, 403, 9499, 514, 10003, 10014, 1_000_040_343, 1_000_040_344, 1_000_040_345, 1_000_040_350];
+const KNOWN: [i64; 10] = [1, 403, 9499, 514, 10003, 10014, 1_000_040_343, 1_000_040_344, 1_000_040_345, 1_000_040_350];
 /// The app belongs to the other domain.
 const WRONG_REGION: i64 = 1_000_040_351;
 

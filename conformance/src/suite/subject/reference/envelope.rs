@@ -13,7 +13,6 @@ pub(super) struct Who {
     pub(super) open_id: String,
     pub(super) union_id: String,
     pub(super) user_id: String,
-    pub(super) name: String,
     /// An app, of this id if it was named.
     pub(super) app: Option<String>,
 }
@@ -160,11 +159,7 @@ fn who(event_type: &str, event: &Value) -> Option<Who> {
     match event_type {
         "im.message.receive_v1" => {
             let is_app = app(text(event, "/sender/sender_type"));
-            Some(Who {
-                app: is_app.then(String::new),
-                name: text(event, "/sender/name"),
-                ..ids(event, "/sender/sender_id")
-            })
+            Some(Who { app: is_app.then(String::new), ..ids(event, "/sender/sender_id") })
         }
         "im.message.reaction.created_v1" | "im.message.reaction.deleted_v1" => {
             let is_app = app(text(event, "/operator_type"));

@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, encode_varint, skip_field};
 
-use super::defects::Defect;
 use super::Client;
+use super::defects::Defect;
 use crate::platform::{Frame, Header};
 
 /// Groups inside of groups.
@@ -100,8 +100,14 @@ impl Incoming {
     /// `None` if it is no frame.
     pub(super) fn read(bytes: Vec<u8>) -> Option<Self> {
         let fields = walk(&bytes)?;
-        let mut frame =
-            Self { bytes: Vec::new(), fields: Vec::new(), method: 0, headers: Vec::new(), encoding: Vec::new(), payload: Vec::new() };
+        let mut frame = Self {
+            bytes: Vec::new(),
+            fields: Vec::new(),
+            method: 0,
+            headers: Vec::new(),
+            encoding: Vec::new(),
+            payload: Vec::new(),
+        };
         for field in &fields {
             match (field.number, &field.value) {
                 // The upper bits are dropped, as protobuf libraries do.
@@ -181,7 +187,9 @@ impl Incoming {
             return None;
         }
         let members = walk(body).unwrap_or_default();
-        let has = |number: u32| members.iter().any(|member| member.number == number && matches!(member.value, Value::Bytes(_)));
+        let has = |number: u32| {
+            members.iter().any(|member| member.number == number && matches!(member.value, Value::Bytes(_)))
+        };
         if has(1) && has(2) {
             return Some((5, piece));
         }

@@ -99,7 +99,8 @@ fn may_speak(client: &Client, happening: &Happening) -> bool {
 
 /// Each entry is compared with the kind of id it is.
 fn fits(client: &Client, entry: &str, who: &Who) -> bool {
-    if client.has(Defect::AllowListAnyKind) && [&who.open_id, &who.union_id, &who.user_id].contains(&&entry.to_owned()) {
+    if client.has(Defect::AllowListAnyKind) && [&who.open_id, &who.union_id, &who.user_id].contains(&&entry.to_owned())
+    {
         return true;
     }
     if client.has(Defect::AllowListLetterCase) && entry.eq_ignore_ascii_case(&who.open_id) {
@@ -107,9 +108,10 @@ fn fits(client: &Client, entry: &str, who: &Who) -> bool {
     }
     match entry {
         "*" => true,
+        _ if client.has(Defect::AllowListOpenIdOnly) => entry == who.open_id,
         _ if entry.starts_with("ou_") => entry == who.open_id,
         _ if entry.starts_with("on_") => entry == who.union_id,
-        _ => entry == who.user_id || client.has(Defect::AllowListByName) && entry == who.name,
+        _ => entry == who.user_id,
     }
 }
 

@@ -70,10 +70,17 @@ impl Session {
         }
     }
 
-    async fn payload(&mut self, frame: Incoming, payload: Vec<u8>, name: Option<Vec<u8>>, again: bool) -> Result<(), Gone> {
+    async fn payload(
+        &mut self,
+        frame: Incoming,
+        payload: Vec<u8>,
+        name: Option<Vec<u8>>,
+        again: bool,
+    ) -> Result<(), Gone> {
         let client = std::sync::Arc::clone(&self.client);
         let now = Instant::now();
-        let readable = matches!(frame.encoding.as_slice(), b"" | b"none" | b"identity") || client.has(Defect::ReadsZipped);
+        let readable =
+            matches!(frame.encoding.as_slice(), b"" | b"none" | b"identity") || client.has(Defect::ReadsZipped);
         let happening = Happening::read(&payload).filter(|_| readable);
         let Some(happening) = happening else {
             self.parts.over(name);
@@ -119,6 +126,7 @@ impl Session {
         }
         let Some(Stalled { frame, happening, name, since }) = self.stalled.take() else { return Ok(()) };
         self.refusing = false;
+        self.excuse(since.elapsed());
         self.deliver(frame, happening, name, since).await
     }
 
@@ -126,6 +134,7 @@ impl Session {
     pub(super) async fn refuse(&mut self) -> Result<(), Gone> {
         let Some(stalled) = self.stalled.take() else { return Ok(()) };
         self.refusing = true;
+        self.excuse(stalled.since.elapsed());
         match stalled.happening.callback {
             true => self.ack(&stalled.frame, stalled.since, 200, Some(json!({}))).await,
             false => Ok(()),

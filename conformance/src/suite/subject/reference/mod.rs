@@ -163,12 +163,7 @@ impl fmt::Debug for Client {
 }
 
 impl Client {
-    fn new(
-        platform: &Arc<Platform>,
-        setup: &Setup,
-        defect: Option<Defect>,
-        says: UnboundedSender<Heard>,
-    ) -> Arc<Self> {
+    fn new(platform: &Arc<Platform>, setup: &Setup, defect: Option<Defect>, says: UnboundedSender<Heard>) -> Arc<Self> {
         let settings = &setup.start.settings;
         let memory = settings.state_dir.as_ref().map(|_| Arc::clone(&setup.memory));
         let seen = memory.as_ref().map(|memory| Seen::load(&memory.lock().unwrap_or_else(PoisonError::into_inner)));

@@ -81,7 +81,9 @@ fn tag(tag: &str) -> Option<&'static str> {
         _ if tag.starts_with("ja") => Some("ja"),
         _ if tag.starts_with("en") => Some("en"),
         _ if !tag.starts_with("zh") => None,
-        _ if tag.contains("hant") || ["zh-tw", "zh-hk", "zh-mo"].iter().any(|start| tag.starts_with(start)) => Some("zh-TW"),
+        _ if tag.contains("hant") || ["zh-tw", "zh-hk", "zh-mo"].iter().any(|start| tag.starts_with(start)) => {
+            Some("zh-TW")
+        }
         _ => Some("zh-CN"),
     }
 }

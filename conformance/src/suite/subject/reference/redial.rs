@@ -26,13 +26,18 @@ const PAUSES: [u64; 5] = [10, 30, 120, 600, 3600];
 /// Why there is no connection.
 #[derive(Clone, Debug)]
 pub(super) enum Failure {
-    Again { pause: Option<Duration> },
+    Again {
+        pause: Option<Duration>,
+    },
     /// The ticket was refused.
     Ticket,
     /// Too many connections.
     Slow,
     /// A person is needed.
-    Fatal { code: i64, text: String },
+    Fatal {
+        code: i64,
+        text: String,
+    },
 }
 
 /// How it ended.

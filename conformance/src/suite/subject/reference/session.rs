@@ -37,7 +37,9 @@ const BROKEN: u32 = 5;
 #[derive(Debug)]
 pub(super) enum Over {
     /// Whether the platform had said anything on it.
-    Lost { spoke: bool },
+    Lost {
+        spoke: bool,
+    },
     Stopped,
 }
 
@@ -131,20 +133,31 @@ impl Session {
     }
 
     fn wake(&self) -> Instant {
-        let mut wake = self.idle_end();
+        // While nothing is read, silence means nothing.
+        let mut wake = match &self.stalled {
+            Some(stalled) => stalled.since + ROOM,
+            None => self.silence_ends(),
+        };
         if !self.holds_pings() {
             wake = wake.min(self.next_ping);
         }
-        let others = [self.armed.map(|(due, _)| due), self.stalled.as_ref().map(|stalled| stalled.since + ROOM)];
         let answers = self.waiting.values().filter_map(|waiting| waiting.due);
-        others.into_iter().flatten().chain(answers).fold(wake, Instant::min)
+        answers.fold(wake, Instant::min)
     }
 
-    fn idle_end(&self) -> Instant {
+    /// When the connection is given up, if nothing comes.
+    fn silence_ends(&self) -> Instant {
         if self.client.has(Defect::NoPongTimeout) {
             return Instant::now() + Duration::from_secs(1_000_000);
         }
-        self.heard.0 + self.client.tempo().ping(&self.client) * 2 + Duration::from_secs(5)
+        let idle = self.heard.0 + self.client.tempo().ping(&self.client) * 2 + Duration::from_secs(5);
+        self.armed.map_or(idle, |(due, _)| idle.min(due))
+    }
+
+    /// Reading goes on after so long.
+    pub(super) fn excuse(&mut self, paused: Duration) {
+        self.heard.0 += paused;
+        self.armed = self.armed.map(|(due, heard)| (due + paused, heard));
     }
 
     fn holds_pings(&self) -> bool {
@@ -162,8 +175,7 @@ impl Session {
         if self.armed.is_some_and(|(_, then)| then != heard) {
             self.armed = None;
         }
-        let silent = self.armed.is_some_and(|(due, _)| due <= now) && !self.client.has(Defect::NoPongTimeout);
-        if (silent || self.idle_end() <= now) && self.stalled.is_none() {
+        if self.silence_ends() <= now && self.stalled.is_none() {
             return Err(Gone);
         }
         if self.next_ping <= now && !self.holds_pings() {
@@ -207,7 +219,8 @@ impl Session {
     }
 
     async fn take(&mut self, message: Option<Result<Message, Error>>) -> Result<(), Gone> {
-        self.spoke |= matches!(message, Some(Ok(Message::Binary(_) | Message::Text(_) | Message::Ping(_) | Message::Pong(_))));
+        self.spoke |=
+            matches!(message, Some(Ok(Message::Binary(_) | Message::Text(_) | Message::Ping(_) | Message::Pong(_))));
         match message {
             Some(Ok(Message::Binary(bytes))) => self.binary(bytes.into()).await,
             Some(Ok(Message::Text(text))) if self.client.has(Defect::TextAsFrames) => {

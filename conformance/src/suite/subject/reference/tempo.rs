@@ -37,8 +37,11 @@ impl Tempo {
         }
         let least = if client.has(Defect::NoClamp) { 0 } else { 1 };
         let number = |name: &str| said.get(name).and_then(Value::as_i64);
-        let members =
-            [(&mut self.ping, "PingInterval"), (&mut self.interval, "ReconnectInterval"), (&mut self.nonce, "ReconnectNonce")];
+        let members = [
+            (&mut self.ping, "PingInterval"),
+            (&mut self.interval, "ReconnectInterval"),
+            (&mut self.nonce, "ReconnectNonce"),
+        ];
         for (member, name) in members {
             *member = number(name).filter(|value| *value >= least).unwrap_or(*member);
         }
@@ -78,7 +81,7 @@ impl Patience {
         self.waits += 1;
         let slow = matches!(failure, Failure::Slow) || matches!(failure, Failure::Fatal { .. });
         if client.has(Defect::RedialsAtOnce) {
-            return Duration::from_millis(10);
+            return Duration::from_millis(100);
         }
         if slow {
             let wait = (30.0 + client.chance(30.0)) * f64::from(1_u32 << self.slow.min(10));

@@ -33,14 +33,21 @@ pub(super) fn said(kind: &str, content: &Value) -> String {
 
 /// A post, flat or wrapped by language, as Markdown.
 fn post(content: &Value) -> String {
-    let flat = |value: &&Value| value.get("content").is_some_and(Value::is_array) || value.get("content_v2").or(value.get("elements")).is_some_and(Value::is_array);
+    let flat = |value: &&Value| {
+        value.get("content").is_some_and(Value::is_array)
+            || value.get("content_v2").or(value.get("elements")).is_some_and(Value::is_array)
+    };
     let wrapped = || {
         let known = ["zh_cn", "en_us", "ja_jp"].into_iter().filter_map(|name| content.get(name));
         known.chain(content.as_object().into_iter().flat_map(|members| members.values())).find(flat)
     };
     let Some(post) = Some(content).filter(flat).or_else(wrapped) else { return text(content, "/title") };
     let array = |name: &str| post.get(name).and_then(Value::as_array);
-    let paragraphs = array("content_v2").or_else(|| array("content")).or_else(|| array("elements")).map(Vec::as_slice).unwrap_or_default();
+    let paragraphs = array("content_v2")
+        .or_else(|| array("content"))
+        .or_else(|| array("elements"))
+        .map(Vec::as_slice)
+        .unwrap_or_default();
     let mut lines: Vec<String> = Some(text(post, "/title")).filter(|title| !title.is_empty()).into_iter().collect();
     lines.extend(paragraphs.iter().map(|nodes| nodes.as_array().into_iter().flatten().map(node).collect()));
     lines.join("\n")
@@ -133,7 +140,8 @@ fn one_blank(text: &str) -> String {
 
 /// What a person wrote: without placeholders and links.
 pub(super) fn written(text: &str) -> String {
-    let plain: String = tokens(text).into_iter().filter(|(_, placeholder)| !placeholder).map(|(token, _)| token).collect();
+    let plain: String =
+        tokens(text).into_iter().filter(|(_, placeholder)| !placeholder).map(|(token, _)| token).collect();
     let mut written = String::new();
     let mut rest = plain.as_str();
     while let Some(at) = rest.find("http://").or_else(|| rest.find("https://")) {
