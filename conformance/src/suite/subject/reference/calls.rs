@@ -27,11 +27,22 @@ const BUSY: [i64; 3] = [230_049, 231_015, 1500];
 /// Taking away what is gone is done.
 const GONE: [i64; 4] = [231_003, 231_007, 231_010, 231_011];
 
+/// How much is tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Zeal {
+    /// Somebody waits for it.
+    Call,
+    /// Nobody does: once more where the token was refused or a limit held.
+    Background,
+}
+
 /// How a try went.
 enum Went {
     Done(Value),
     /// After this pause at least.
     Busy(Option<i64>, Duration),
+    /// The same, because of a limit.
+    Limited(Option<i64>, Duration),
     NoAnswer,
     Refused(i64, String),
     BadToken(i64, String),
@@ -47,7 +58,7 @@ pub(super) async fn perform(client: &Client, call: Call) -> Option<CallResult> {
         Err(why) => return Some(failed(None, why)),
     };
     let unreact = call.call == "unreact";
-    Some(match timeout(TIME, tries(client, question, TRIES)).await {
+    Some(match timeout(TIME, tries(client, question, Zeal::Call)).await {
         Ok(Ok(json)) => done(id, &json),
         Ok(Err((Some(code), _))) if unreact && GONE.contains(&code) => {
             CallResult { id, ok: true, ..Default::default() }
@@ -70,7 +81,8 @@ fn done(id: u64, json: &Value) -> CallResult {
 }
 
 /// Tries until it is settled.
-pub(super) async fn tries(client: &Client, mut question: Question, most: u32) -> Result<Value, (Option<i64>, String)> {
+pub(super) async fn tries(client: &Client, mut question: Question, zeal: Zeal) -> Result<Value, (Option<i64>, String)> {
+    let most = if zeal == Zeal::Call { TRIES } else { 2 };
     let mut forgiven = false;
     let mut busy = 0;
     let mut silent = 0;
@@ -92,7 +104,9 @@ pub(super) async fn tries(client: &Client, mut question: Question, most: u32) ->
                 client.tokens.refused(&token).await;
                 Duration::ZERO
             }
-            Went::Busy(code, asked) => {
+            Went::Busy(code, _) if zeal == Zeal::Background => return Err((code, "the platform is busy".to_owned())),
+            Went::NoAnswer if zeal == Zeal::Background => return Err((None, "no answer".to_owned())),
+            Went::Busy(code, asked) | Went::Limited(code, asked) => {
                 busy += 1;
                 if busy >= most || client.has(Defect::NeverRetriesCalls) {
                     return Err((code, "the platform is busy".to_owned()));
@@ -131,10 +145,8 @@ fn judge(answer: Answer) -> Went {
     match answer.code() {
         Some(0) if answer.status.is_success() => Went::Done(answer.json.unwrap_or_default()),
         Some(code) if TOKEN.contains(&code) => Went::BadToken(code, words),
-        code if status == 429 || code.is_some_and(|code| RATE.contains(&code) || BUSY.contains(&code)) => {
-            Went::Busy(code, pause)
-        }
-        code if status >= 500 => Went::Busy(code, pause),
+        code if status == 429 || code.is_some_and(|code| RATE.contains(&code)) => Went::Limited(code, pause),
+        code if status >= 500 || code.is_some_and(|code| BUSY.contains(&code)) => Went::Busy(code, pause),
         code if status == 401 => Went::BadToken(code.unwrap_or_default(), words),
         Some(code) => Went::Refused(code, words),
         None if status == 200 => Went::NoAnswer,

@@ -194,7 +194,7 @@ fn milliseconds(text: &str) -> Option<u64> {
     let number: u64 = text.parse().ok().filter(|number| *number > 0)?;
     Some(match number {
         ..100_000_000_000 => number * 1000,
-        ..100_000_000_000_000 => number,
+        100_000_000_000..100_000_000_000_000 => number,
         _ => number / 1000,
     })
 }

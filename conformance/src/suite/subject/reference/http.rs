@@ -8,11 +8,14 @@ use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, RETRY_AFTER, TRANSFER_EN
 use hyper::{HeaderMap, Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
+use tokio::io::AsyncReadExt as _;
 
 use crate::platform::Platform;
 
 /// The largest answer that is read.
 const MOST: usize = 1 << 20;
+/// … with all that comes before it.
+const MOST_TOGETHER: u64 = 2 << 20;
 /// The longest pause that the platform may ask for.
 const LONGEST_PAUSE: u64 = 600;
 
@@ -60,7 +63,9 @@ pub(super) fn pause(headers: &HeaderMap) -> Option<Duration> {
 
 /// Asks; `None` where no whole answer came.
 pub(super) async fn ask(platform: &Platform, question: &Question) -> Option<Answer> {
-    let io = TokioIo::new(platform.connect());
+    // Answers that are none yet may come without end.
+    let (read, write) = tokio::io::split(platform.connect());
+    let io = TokioIo::new(tokio::io::join(read.take(MOST_TOGETHER), write));
     let (mut sender, connection) = hyper::client::conn::http1::handshake(io).await.ok()?;
     let exchange = async {
         let answer = sender.send_request(request(platform, question)?).await.ok()?;

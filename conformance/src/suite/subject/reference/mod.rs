@@ -226,7 +226,7 @@ impl Client {
     }
 
     fn agent(&self) -> String {
-        concat!("larkwire-reference/v", env!("CARGO_PKG_VERSION")).to_owned()
+        concat!("larkwire/v", env!("CARGO_PKG_VERSION"), " source/reference").to_owned()
     }
 
     /// Without the secret of the app, which a platform might repeat.

@@ -4,7 +4,7 @@ use hyper::Method;
 use serde_json::json;
 
 use super::Client;
-use super::calls::tries;
+use super::calls::{Zeal, tries};
 use super::defects::Defect;
 use super::envelope::Message;
 use super::http::Question;
@@ -36,7 +36,7 @@ pub(super) fn react(client: &Client, message: &Message) {
                 headers: Vec::new(),
                 body: Some(json!({ "reaction_type": { "emoji_type": emoji_type } })),
             };
-            if let Err((Some(231_001), _)) = tries(&shared, question, 2).await {
+            if let Err((Some(231_001), _)) = tries(&shared, question, Zeal::Background).await {
                 shared.refuse(name);
             }
         });

@@ -7,7 +7,7 @@ use hyper::Method;
 use tokio::time::{sleep, timeout};
 
 use super::Client;
-use super::calls::tries;
+use super::calls::{Zeal, tries};
 use super::defects::Defect;
 use super::discovery::{Door, discover};
 use super::http::Question;
@@ -161,7 +161,7 @@ async fn who_am_i(client: &Client) {
     for failures in 0.. {
         let target = "/open-apis/bot/v3/info".to_owned();
         let question = Question { method: Method::GET, target, headers: Vec::new(), body: None };
-        let answer = timeout(Duration::from_secs(15), tries(client, question, 1)).await;
+        let answer = timeout(Duration::from_secs(15), tries(client, question, Zeal::Background)).await;
         let open_id = answer.ok().and_then(Result::ok).map(|json| super::envelope::text(&json, "/bot/open_id"));
         let known = open_id.as_ref().is_some_and(|open_id| !open_id.is_empty());
         client.know_identity(open_id.filter(|_| known));
