@@ -26,7 +26,7 @@ const AROUND_TEXT: usize = 512 + 256;
 /// | `MESSAGE` | the longest message, three times | 2048 | 8192 |
 /// | `OUT` | acks and the upgrade request | 1024 | 2048 |
 /// | `HTTP` | the longest HTTP answer, the longest request with its token, one call | 2048 | 6144 |
-/// | `TOKEN` | the tenant token and 7 bytes | 1024 | 4096 |
+/// | `TOKEN` | the tenant token and 7 bytes | 1024 | 4104 |
 /// | `SEEN` | remembered ids of 24 bytes, two a chat message | 256 | 2048 |
 ///
 /// | fixed part | bytes | |

@@ -70,7 +70,8 @@ impl Shared {
                     && let Ok(app_id) = self.admit(&state, app_id, text("AppSecret"))
                 {
                     let good = self.good_answer(&mut state, headers, &app_id, &client_config);
-                    return Outcome::from(fault.filled(&good.to_string()));
+                    let url = good["data"]["URL"].as_str().unwrap_or_default();
+                    return Outcome::from(fault.filled(&good.to_string(), url));
                 }
                 let outcome = Outcome::from(fault);
                 self.refused(app_id, outcome.status(), None, "injected");

@@ -23,6 +23,8 @@ pub struct Faults {
     pub ignore_acks: bool,
     /// Answers to calls; the first switch that fits the call fires.
     pub rest: Vec<Switch<RestFault>>,
+    /// The same for calls that have had their effect: only the answer is another.
+    pub rest_after: Vec<Switch<RestFault>>,
     /// HTTP status that goes with an invalid token: the live platform has been seen with 200, 400 and 401.
     pub bad_token_status: u16,
     /// New connections get an RFC 6455 ping every so many milliseconds.
@@ -38,6 +40,7 @@ impl Default for Faults {
             pong: Pong::Config,
             ignore_acks: false,
             rest: Vec::new(),
+            rest_after: Vec::new(),
             bad_token_status: 400,
             ws_ping_ms: None,
         }
@@ -197,6 +200,13 @@ pub enum HttpFault {
         /// Milliseconds from one byte to the next.
         every_ms: u64,
     },
+    /// The head, then the same bytes again and again until the client hangs up.
+    Flood {
+        /// What is written first.
+        head: String,
+        /// What is written for ever.
+        again: String,
+    },
     /// No answer; the connection stays open.
     Hang,
     /// No answer; the connection is closed.
@@ -207,22 +217,25 @@ impl HttpFault {
     /// It has places to be filled in with a good answer.
     pub(super) fn wants_answer(&self) -> bool {
         match self {
-            Self::Answer(answer) => answer.body.contains("{json}"),
-            Self::Bytes(bytes) | Self::BytesThenHang(bytes) | Self::Drip { bytes, .. } => bytes.contains("{json}"),
-            Self::Hang | Self::Drop => false,
+            Self::Answer(Answer { body: text, .. })
+            | Self::Bytes(text)
+            | Self::BytesThenHang(text)
+            | Self::Drip { bytes: text, .. } => text.contains("{json}") || text.contains("{url}"),
+            Self::Flood { .. } | Self::Hang | Self::Drop => false,
         }
     }
 
-    /// The same with this JSON for `{json}`, and its length for `{len}` and `{hexlen}`.
-    pub(super) fn filled(mut self, json: &str) -> Self {
+    /// The same with this JSON for `{json}`, its length for `{len}` and `{hexlen}`, and the URL in it for `{url}`.
+    pub(super) fn filled(mut self, json: &str, url: &str) -> Self {
         let (len, hexlen) = (json.len().to_string(), format!("{:X}", json.len()));
         let text = match &mut self {
             Self::Answer(answer) => Some(&mut answer.body),
             Self::Bytes(bytes) | Self::BytesThenHang(bytes) | Self::Drip { bytes, .. } => Some(bytes),
-            Self::Hang | Self::Drop => None,
+            Self::Flood { .. } | Self::Hang | Self::Drop => None,
         };
         if let Some(text) = text {
-            *text = text.replace("{len}", &len).replace("{hexlen}", &hexlen).replace("{json}", json);
+            *text =
+                text.replace("{len}", &len).replace("{hexlen}", &hexlen).replace("{json}", json).replace("{url}", url);
         }
         self
     }
@@ -232,8 +245,8 @@ impl HttpFault {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DiscoveryFault {
-    /// Something else than what was asked for. In its bytes `{json}` is a good answer, `{len}` its length and `{hexlen}`
-    /// the same in hex, for answers that are good in an unusual form.
+    /// Something else than what was asked for. In its bytes `{json}` is a good answer, `{len}` its length, `{hexlen}`
+    /// the same in hex, and `{url}` the URL in it, for answers that are good in an unusual form.
     Http(HttpFault),
     /// A good answer with this as its `ClientConfig`.
     ClientConfig(Value),

@@ -27,12 +27,15 @@ pub(super) enum Outcome {
 }
 
 /// Bytes instead of an answer.
+#[derive(Default)]
 pub(super) struct Raw {
     pub(super) bytes: String,
     /// One by one, so many milliseconds apart.
     pub(super) every_ms: Option<u64>,
     /// The connection stays open behind them.
     pub(super) hang: bool,
+    /// Comes behind them for ever.
+    pub(super) again: String,
 }
 
 impl Outcome {
@@ -49,9 +52,12 @@ impl From<HttpFault> for Outcome {
     fn from(fault: HttpFault) -> Self {
         match fault {
             HttpFault::Answer(answer) => answer.into(),
-            HttpFault::Bytes(bytes) => Self::Bytes(Raw { bytes, every_ms: None, hang: false }),
-            HttpFault::BytesThenHang(bytes) => Self::Bytes(Raw { bytes, every_ms: None, hang: true }),
-            HttpFault::Drip { bytes, every_ms } => Self::Bytes(Raw { bytes, every_ms: Some(every_ms), hang: false }),
+            HttpFault::Bytes(bytes) => Self::Bytes(Raw { bytes, ..Raw::default() }),
+            HttpFault::BytesThenHang(bytes) => Self::Bytes(Raw { bytes, hang: true, ..Raw::default() }),
+            HttpFault::Drip { bytes, every_ms } => {
+                Self::Bytes(Raw { bytes, every_ms: Some(every_ms), ..Raw::default() })
+            }
+            HttpFault::Flood { head, again } => Self::Bytes(Raw { bytes: head, again, ..Raw::default() }),
             HttpFault::Hang => Self::Hang,
             HttpFault::Drop => Self::Drop,
         }

@@ -149,6 +149,10 @@ impl Shared {
                 }
             }
         });
+        let lost = result.is_ok().then(|| fire(&mut state.faults.rest_after, app_id.as_deref(), fits)).flatten();
+        if let Some(RestFault { fault, .. }) = lost {
+            return fault.into();
+        }
         match result {
             Ok(body) => json(200, &body),
             Err(ApiError { status, code, msg, error: details }) => {

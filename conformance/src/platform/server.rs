@@ -83,7 +83,7 @@ pub(super) async fn serve(shared: Arc<Shared>, stream: Stream) {
 }
 
 async fn write_raw(stream: &mut Stream, raw: Raw) -> io::Result<()> {
-    let Raw { bytes, every_ms, hang } = raw;
+    let Raw { bytes, every_ms, hang, again } = raw;
     match every_ms {
         None => stream.write_all(bytes.as_bytes()).await?,
         Some(every_ms) => {
@@ -92,6 +92,11 @@ async fn write_raw(stream: &mut Stream, raw: Raw) -> io::Result<()> {
                 tokio::time::sleep(Duration::from_millis(every_ms)).await;
             }
         }
+    }
+    // A block of them at a time: one write each would take the machine longer than the client.
+    let block = again.repeat(4096 / again.len().max(1) + 1);
+    while !block.is_empty() {
+        stream.write_all(block.as_bytes()).await?;
     }
     if hang {
         // Until the client has had enough.

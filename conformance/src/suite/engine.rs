@@ -169,7 +169,7 @@ async fn expect(lab: &mut Lab<'_>, step: &Step, expected: &Expected, after: Opti
     let within = Duration::from_millis(step.within_ms.unwrap_or_default());
     let begun = lab.now_ms();
     let due = Instant::now() + within;
-    let from = after.map_or(0, |place| place + 1);
+    let mut from = after.map_or(0, |place| place + 1);
     let since = after.map_or(begun, |place| lab.log.get(place).map_or(begun, |observation| observation.at_ms));
     let times = step.times.unwrap_or(1);
     for number in 1..=times {
@@ -181,6 +181,8 @@ async fn expect(lab: &mut Lab<'_>, step: &Step, expected: &Expected, after: Opti
             return Err(Over::fail(what));
         };
         lab.take(index);
+        // What stands before did not fit.
+        from = index + 1;
         let at = lab.log.get(index).map_or(0, |observation| observation.at_ms);
         // Without a floor it may have been seen before this step began.
         if let Some(floor) = step.not_before_ms

@@ -66,7 +66,7 @@ kinds! {
     /// The platform objects to something.
     ClientFault { what_contains: String }
     /// A connection is over.
-    Closed { by: String, code: u64, reason_contains: String, connection: String }
+    Closed { by: String, code: u64, reason: String, reason_contains: String, connection: String }
     /// A Close frame of the platform was answered.
     CloseAnswered { code: u64, connection: String }
     /// A URL was given out.
@@ -108,7 +108,7 @@ kinds! {
     /// A push waits for a connection.
     Queued { push: String }
     /// A reaction.
-    Reacted { message_id: String, emoji_type: String, emoji_one_of: Vec<String>, emoji_none_of: Vec<String> }
+    Reacted { /** To the message of this push. */ push: String, message_id: String, emoji_type: String, emoji_one_of: Vec<String>, emoji_none_of: Vec<String> }
     /// A look-up.
     Read { call: String, id: String }
     /// The bot took a message back.
@@ -227,6 +227,7 @@ fn fits(kind: &str, name: &str, wanted: &Value, found: &Value, names: &Names) ->
         "push" if kind == "event" => {
             names.is_push(wanted.as_str().unwrap_or_default(), text("event_id"), text("message_id"))
         }
+        "push" if kind == "reacted" => names.is_push(wanted.as_str().unwrap_or_default(), "", text("message_id")),
         "push" => names.is_pushed(wanted.as_str().unwrap_or_default(), number("push")),
         "call" if kind == "result" => names.is_call(wanted.as_str().unwrap_or_default(), number("id")),
         "contains" => found.to_string().contains(filled_text),

@@ -119,6 +119,8 @@ pub(crate) struct Push {
     pub(crate) text: Option<String>,
     /// A text of so many letters.
     pub(crate) text_len: Option<usize>,
+    /// For `text`: it mentions so many people besides.
+    pub(crate) mention_count: Option<usize>,
     /// Any chat message; `PLATFORM.md` has its members.
     pub(crate) message: Option<ChatMessage>,
     /// A click on a card: the callback `card.action.trigger`.
@@ -399,7 +401,10 @@ impl Push {
     fn payload(&self, names: &BTreeMap<String, String>, fill: &dyn Fn(&str) -> String) -> Value {
         let text = self.text.as_deref().map(fill).or_else(|| self.text_len.map(letters));
         if let Some(text) = text {
-            let message = json!({ "chat_id": "oc_room", "sender_open_id": "ou_ann", "text": text });
+            let mention = |number| json!({ "open_id": format!("ou_{number}"), "name": format!("Person {number}") });
+            let mentions: Vec<Value> = (1..=self.mention_count.unwrap_or_default()).map(mention).collect();
+            let message =
+                json!({ "chat_id": "oc_room", "sender_open_id": "ou_ann", "text": text, "mentions": mentions });
             return json!({ "message": message });
         }
         if let Some(message) = &self.message {

@@ -25,7 +25,8 @@ mod sizes {
     pub(crate) const MESSAGE: usize = 8192;
     pub(crate) const OUT: usize = 2048;
     pub(crate) const HTTP: usize = 6144;
-    pub(crate) const TOKEN: usize = 4096;
+    // The longest there are, and the word before them.
+    pub(crate) const TOKEN: usize = 4096 + 8;
     // The conformance suite asks for little, and its channel wants the RAM.
     pub(crate) const SEEN: usize = if cfg!(feature = "conform") { 512 } else { 2048 };
     pub(crate) const EVENTS: usize = 4;
