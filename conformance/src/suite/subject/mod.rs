@@ -5,6 +5,7 @@ mod descriptor;
 mod driver;
 mod process;
 mod program;
+mod reference;
 
 use std::fmt;
 use std::fs;
@@ -23,6 +24,7 @@ use crate::platform::Platform;
 pub use self::core::CoreSubject;
 pub use self::descriptor::{Descriptor, DescriptorError};
 pub use self::process::ProcessSubject;
+pub use self::reference::{Defect, ReferenceSubject};
 
 /// A client that can be started.
 pub trait Subject: fmt::Debug + Send + Sync {
