@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod check;
+mod mutants;
 mod run;
 mod show;
 mod terminal;
@@ -30,6 +31,8 @@ enum Command {
     Run(Box<run::Options>),
     /// Check that scenarios, requirements, cases and known failures are in step
     Check(check::Options),
+    /// Check that the suite bites: a client with one defect at a time must fail
+    Mutants(mutants::Options),
     /// Write reports of runs that are kept
     Report(show::Options),
     /// List scenarios
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
     let done = match options.command {
         Command::Run(options) => run::run(&root, &options),
         Command::Check(options) => check::check(&root, &options),
+        Command::Mutants(options) => mutants::mutants(&root, &options),
         Command::Report(options) => show::report(&root, &options),
         Command::List(options) => show::list(&root, &options),
         Command::Subjects => show::subjects(&root),

@@ -8,7 +8,9 @@ use std::{fs, io};
 
 use clap::{Args, ValueEnum};
 use larkwire_conformance::suite::report::{self, Format};
-use larkwire_conformance::suite::subject::{CoreSubject, Descriptor, ProcessSubject, Subject};
+use larkwire_conformance::suite::subject::{
+    CoreSubject, Defect, Descriptor, ProcessSubject, ReferenceSubject, Subject,
+};
 use larkwire_conformance::suite::{
     Known, Level, Results, RunSettings, Scenario, Status, Suite, Verdict, judge, run_all, today,
 };
@@ -18,7 +20,7 @@ use crate::{FAILED, UNAVAILABLE, WELL, WRONG};
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// A client the suite knows (`conform subjects`), or `core`; may be given several times
+    /// A client the suite knows (`conform subjects`), `core` or `reference`; may be given several times
     #[arg(long)]
     subject: Vec<String>,
     /// A shim of your own: its command, in one argument
@@ -42,6 +44,9 @@ pub(crate) struct Options {
     /// For `core`: the most bytes that are read at a time
     #[arg(long)]
     chop: Option<usize>,
+    /// For `reference`: what is to be wrong with it (`conform mutants` has the names)
+    #[arg(long)]
+    defect: Option<String>,
     /// Treat --command as one of our own runtimes: policies and house rules count
     #[arg(long, requires = "command")]
     own: bool,
@@ -166,6 +171,10 @@ fn choose(root: &Path, options: &Options) -> Result<Vec<Chosen>, Box<dyn Error>>
             });
             continue;
         }
+        if name == "reference" {
+            chosen.push(reference(options)?);
+            continue;
+        }
         let Some(descriptor) = known.iter().find(|descriptor| descriptor.name == *name) else {
             return Err(format!("there is no subject {name}; `conform subjects` shows the names").into());
         };
@@ -184,6 +193,25 @@ fn choose(root: &Path, options: &Options) -> Result<Vec<Chosen>, Box<dyn Error>>
         });
     }
     Ok(chosen)
+}
+
+/// The second client, which the suite is tried on itself.
+fn reference(options: &Options) -> Result<Chosen, String> {
+    let by_name = |name: &String| {
+        let found = Defect::ALL.iter().find(|defect| defect.name() == *name).copied();
+        found.ok_or_else(|| format!("there is no defect {name}; `conform mutants` shows all"))
+    };
+    let defect = options.defect.as_ref().map(by_name).transpose()?;
+    let with = defect.map(|defect| format!(" --defect {}", defect.name())).unwrap_or_default();
+    Ok(Chosen {
+        name: "reference".to_owned(),
+        about: defect.map_or("the suite's own client, in virtual time", Defect::about).to_owned(),
+        own: true,
+        how_to_repeat: format!("--subject reference{with}"),
+        jobs: options.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(2, usize::from)),
+        patience_s: options.patience.unwrap_or(PATIENCE_S),
+        subject: Ok(Arc::new(ReferenceSubject { defect })),
+    })
 }
 
 fn hold(
@@ -233,7 +261,11 @@ fn hold(
         results.results.push(judge(outcome, scenario, &suite.requirements, &known, how, options.seed));
     }
     // Parts of a run would overwrite the whole.
-    if options.area.is_empty() && options.case.is_empty() && options.level.is_none() && results.subject != "command" {
+    if options.area.is_empty()
+        && options.case.is_empty()
+        && options.level.is_none()
+        && !matches!(results.subject.as_str(), "command" | "reference")
+    {
         let folder = kept(root);
         fs::create_dir_all(&folder)?;
         fs::write(folder.join(format!("{}.json", results.subject)), serde_json::to_vec_pretty(&results)?)?;

@@ -71,6 +71,7 @@ pub(crate) fn list(root: &Path, options: &ListOptions) -> Result<u8, Box<dyn Err
 
 pub(crate) fn subjects(root: &Path) -> Result<u8, Box<dyn Error>> {
     line("core             larkwire's engine, in virtual time")?;
+    line("reference        the suite's own client, in virtual time; --defect makes it worse")?;
     for descriptor in Descriptor::all(root)? {
         let whose = if descriptor.own { "" } else { "  (foreign)" };
         line(&format!("{:16} {} {}{whose}", descriptor.name, descriptor.about, descriptor.version))?;

@@ -111,7 +111,7 @@ defects! {
     StopsWithoutGoodbye "stops-without-goodbye" "A bot that is stopped just hangs up." ["redial/told-to-stop"]
 
     // Tokens and calls.
-    NoSingleFlight "no-single-flight" "A hundred calls ask for a hundred tokens." ["token/revoked-in-a-crowd"]
+    NoSingleFlight "no-single-flight" "A hundred calls ask for a hundred tokens." ["token/revoked-in-a-crowd", "token/hundred-at-once"]
     KeepsBadToken "keeps-bad-token" "A token that was revoked fails every call until it ends." ["token/revoked"]
     TokenForEver "token-for-ever" "A token is used after its end." ["token/short-life"]
     NoUuid "no-uuid" "A reply that is tried again arrives twice." ["call/arrives-once"]
