@@ -263,7 +263,6 @@ fn hold(
     // Parts of a run would overwrite the whole.
     if options.area.is_empty()
         && options.case.is_empty()
-        && options.level.is_none()
         && !matches!(results.subject.as_str(), "command" | "reference")
     {
         let folder = kept(root);

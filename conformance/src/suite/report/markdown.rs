@@ -36,7 +36,10 @@ fn clients(page: &mut String, all: &[Results]) {
     for results in all {
         let share = |level| {
             let fitting = results.results.iter().filter(|judged| judged.level == level).count();
-            format!("{} of {fitting}", results.count(Status::Pass, Some(level)))
+            match fitting {
+                0 => "not run".to_owned(),
+                _ => format!("{} of {fitting}", results.count(Status::Pass, Some(level))),
+            }
         };
         let Results { subject, about, client, version, date, .. } = results;
         let _ = match &results.unavailable {
@@ -78,6 +81,10 @@ fn matrix(page: &mut String, suite: &Suite, all: &[Results], level: Level, title
             };
             let (passed, failed) =
                 (of(Status::Pass) + of(Status::UnexpectedPass), of(Status::Fail) + of(Status::KnownFail));
+            let run = |judged: &Judged| scenarios.contains(&judged.outcome.scenario.as_str());
+            if !results.results.iter().any(run) {
+                return "not run".to_owned();
+            }
             let mut text = format!("{passed}");
             for (count, mark) in [(failed, '–'), (of(Status::Unimplemented), '?')] {
                 if count > 0 {
