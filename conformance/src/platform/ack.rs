@@ -48,7 +48,12 @@ impl Verdict {
 
     fn compare<T: PartialEq + std::fmt::Debug>(&mut self, field: &str, expected: &T, found: &T) {
         if expected != found {
-            self.fault(field, format!("{expected:?}"), format!("{found:?}"));
+            let words = |value: String| match value.strip_prefix("Some(").and_then(|inner| inner.strip_suffix(')')) {
+                Some(inner) => inner.to_owned(),
+                None if value == "None" => "absent".to_owned(),
+                None => value,
+            };
+            self.fault(field, words(format!("{expected:?}")), words(format!("{found:?}")));
         }
     }
 

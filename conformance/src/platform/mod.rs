@@ -350,7 +350,10 @@ impl Shared {
         let mut state = self.state();
         state.first_app.get_or_insert_with(|| spec.app_id.clone());
         match state.apps.get_mut(&spec.app_id) {
-            Some(app) => app.spec = spec,
+            Some(app) => {
+                let old = std::mem::replace(&mut app.spec, spec).app_secret;
+                state.secrets.push(old);
+            }
             None => drop(state.apps.insert(spec.app_id.clone(), App::new(spec))),
         }
     }

@@ -16,6 +16,8 @@ use super::steps::{App, Cut, How, Inject, Peer, Push};
 use super::subject::Subject;
 use crate::platform::{self, AppSpec};
 
+/// How long it is quiet before anything is counted that must not be more.
+const QUIET: Duration = Duration::from_millis(300);
 /// How long what is counted in the end may be on its way.
 const OWED: Duration = Duration::from_secs(2);
 /// How long a client has to end.
@@ -85,17 +87,17 @@ impl Run<'_> {
         let started = Instant::now();
         let mut lab = match Lab::set_up(scenario, self.settings, subject).await {
             Ok(lab) => lab,
-            Err(why) => return skipped(&why),
+            Err(why) => return Outcome { verdict: Verdict::fail(why), ..skipped("") },
         };
         let judged = self.story(&mut lab).await;
         let verdict = match judged {
             Ok(()) => Verdict::Pass,
-            Err(Over::Unimplemented(what)) => Verdict::Unimplemented { what },
+            Err(Over::Unimplemented(what)) => Verdict::Unimplemented { what: lab.redacted(&what) },
             Err(Over::Fail { step, what }) => Verdict::Fail {
                 step: step.map(|step| step + 1),
                 line: step.map(|step| scenario.step_line(step)),
                 source: step.map(|step| scenario.step_source(step)).unwrap_or_default(),
-                what,
+                what: lab.redacted(&what),
             },
         };
         let evidence = (!matches!(verdict, Verdict::Pass)).then(|| lab.evidence());
@@ -118,10 +120,16 @@ impl Run<'_> {
         for (index, step) in body.steps.iter().enumerate() {
             self.step(lab, step.get_ref()).await.map_err(|over| over.at(index))?;
         }
-        lab.listen();
+        let bounded = |total: &Total| total.exactly.is_some() || total.at_most.is_some();
+        if body.finally.iter().any(|total| bounded(total.get_ref())) {
+            // What comes once too often comes a moment later.
+            lab.pass(QUIET).await?;
+        }
         for total in &body.finally {
             count(lab, total.get_ref()).await?;
         }
+        lab.listen();
+        lab.check_new()?;
         self.stop(lab).await
     }
 
@@ -202,7 +210,7 @@ async fn expect(lab: &mut Lab<'_>, step: &Step, expected: &Expected, after: Opti
 async fn count(lab: &mut Lab<'_>, total: &Total) -> Result<(), Over> {
     // What is owed may still be on its way: a client may acknowledge before it says what it got.
     let owed = total.exactly.or(total.at_least).unwrap_or_default();
-    let found = lab.count(&total.of, owed, OWED).await;
+    let found = lab.count(&total.of, owed, OWED).await?;
     let fits = total.exactly.is_none_or(|exactly| found == exactly)
         && total.at_least.is_none_or(|least| found >= least)
         && total.at_most.is_none_or(|most| found <= most);
@@ -229,12 +237,16 @@ async fn act(lab: &mut Lab<'_>, peer: &Peer) -> Result<(), Over> {
             platform.add_app(lab.app.clone());
         }
         Peer::ClientConfig(config) => platform.set_client_config(config.clone()),
-        Peer::Close(close) => drop(platform.close(&app_id, close.code)),
-        Peer::Cut(Cut { how: How::Fin }) => drop(platform.cut(&app_id)),
-        Peer::Cut(Cut { how: How::HalfOpen }) => lab.excused += platform.half_open(&app_id),
-        Peer::Cut(Cut { how: How::Reset }) => drop(platform.cut_rst(&app_id)),
+        Peer::Close(close) => needs_one(platform.close(&app_id, close.code))?,
+        Peer::Cut(Cut { how: How::Fin }) => needs_one(platform.cut(&app_id))?,
+        Peer::Cut(Cut { how: How::HalfOpen }) => {
+            let connections = platform.half_open(&app_id);
+            needs_one(connections)?;
+            lab.excused += connections;
+        }
+        Peer::Cut(Cut { how: How::Reset }) => needs_one(platform.cut_rst(&app_id))?,
         Peer::Faults(faults) => platform.faults(|present| present.clone_from(faults)),
-        Peer::Inject(inject) => inject_it(lab, inject),
+        Peer::Inject(inject) => inject_it(lab, inject)?,
         Peer::Interleave(pushes) => push(lab, pushes)?,
         Peer::Options(options) => platform.options(|present| present.clone_from(options)),
         Peer::Push(one) => push_each(lab, one).await?,
@@ -249,7 +261,7 @@ async fn push_each(lab: &mut Lab<'_>, one: &Push) -> Result<(), Over> {
     let Some(every) = one.every_ms.map(Duration::from_millis) else { return push_as(lab, &all, &one.label) };
     for (number, one_of_them) in all.iter().enumerate() {
         if number > 0 {
-            lab.pass(every).await;
+            lab.pass(every).await?;
         }
         push_as(lab, std::slice::from_ref(one_of_them), &one.label)?;
     }
@@ -284,7 +296,15 @@ fn push(lab: &mut Lab<'_>, pushes: &[Push]) -> Result<(), Over> {
     Ok(())
 }
 
-fn inject_it(lab: &Lab<'_>, inject: &Inject) {
+/// Whatever is done to a connection that is not there proves nothing.
+fn needs_one(connections: usize) -> Result<(), Over> {
+    match connections {
+        0 => Err(Over::fail("the client has no connection at this moment to do this to")),
+        _ => Ok(()),
+    }
+}
+
+fn inject_it(lab: &Lab<'_>, inject: &Inject) -> Result<(), Over> {
     let what = if let Some(frame) = &inject.frame {
         let payload = frame.payload.clone().map(String::into_bytes);
         let frame = platform::Frame {
@@ -305,8 +325,9 @@ fn inject_it(lab: &Lab<'_>, inject: &Inject) {
         platform::Inject::Text(inject.text.clone().unwrap_or_default())
     };
     for _ in 0..inject.times.unwrap_or(1) {
-        lab.platform.inject(&lab.app.app_id, &what);
+        needs_one(lab.platform.inject(&lab.app.app_id, &what))?;
     }
+    Ok(())
 }
 
 /// The program's part of a step.

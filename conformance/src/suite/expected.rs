@@ -231,7 +231,7 @@ fn fits(kind: &str, name: &str, wanted: &Value, found: &Value, names: &Names) ->
         "push" => names.is_pushed(wanted.as_str().unwrap_or_default(), number("push")),
         "call" if kind == "result" => names.is_call(wanted.as_str().unwrap_or_default(), number("id")),
         "contains" => found.to_string().contains(filled_text),
-        "secret" => wanted.as_bool() == Some(names.has_secret(&found.to_string())),
+        "secret" => wanted.as_bool() == Some(names.has_secret_in(found)),
         "connection" => found.get(name).map(Value::to_string).as_deref() == filled.as_deref(),
         "has_data" => wanted.as_bool() == Some(given("data")),
         "has_extensions" => wanted.as_bool() == Some(given("extensions")),

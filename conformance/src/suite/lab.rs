@@ -14,10 +14,14 @@ use super::shim::{Command, Report, Start, VERSION};
 use super::subject::{Heard, Running, Setup, Subject};
 use crate::platform::{AppSpec, ClientConfig, Kind, Platform, PlatformConfig, Subscription};
 
+/// How long a process has to be gone.
+const GONE: Duration = Duration::from_secs(5);
 /// Observations in the evidence of a failure.
 const SEEN: usize = 60;
 /// Frames in the evidence of a failure.
 const FRAMES: usize = 16;
+/// Characters of each line of standard error in the evidence.
+const SHOWN: usize = 2000;
 /// Lines of standard error in the evidence of a failure.
 const LINES: usize = 40;
 
@@ -37,6 +41,13 @@ pub(super) struct Lab<'a> {
     pub(super) client: Option<(String, String)>,
     /// Half-open connections, which count as open for ever.
     pub(super) excused: usize,
+    own: bool,
+    /// How much of the log was looked at for what ends every story.
+    judged: usize,
+    /// Of the present process.
+    told_to_stop: bool,
+    /// Of the present process.
+    ended: bool,
 }
 
 impl<'a> Lab<'a> {
@@ -81,6 +92,7 @@ impl<'a> Lab<'a> {
         }
         let mut names = Names::default();
         names.add("app", app_names(&app));
+        names.set_secrets(given.app.wrong_secret.iter().cloned().collect());
         let platform = Arc::new(platform);
         let start = Start {
             conform: VERSION,
@@ -104,11 +116,16 @@ impl<'a> Lab<'a> {
             names,
             client: None,
             excused: 0,
+            own: settings.own,
+            judged: 0,
+            told_to_stop: false,
+            ended: false,
         })
     }
 
     /// Starts the subject and waits until it is ready.
     pub(super) async fn start(&mut self) -> Result<(), Over> {
+        (self.told_to_stop, self.ended) = (false, false);
         let from = self.log.len();
         let running = self.subject.start(&self.platform, &self.setup).map_err(Over::fail)?;
         self.running = Some(running);
@@ -129,9 +146,9 @@ impl<'a> Lab<'a> {
                     }
                     return Ok(());
                 }
-                self.fail_fast(next)?;
                 next += 1;
             }
+            self.check_new()?;
             if !self.pump(due).await {
                 return Err(Over::fail(format!("the shim did not say ready within {} s", self.patience.as_secs())));
             }
@@ -139,24 +156,33 @@ impl<'a> Lab<'a> {
     }
 
     /// A subject that is gone does not hear it.
-    pub(super) fn say(&self, command: Command) {
+    pub(super) fn say(&mut self, command: Command) {
+        self.told_to_stop |= command == Command::Stop;
         if let Some(running) = &self.running {
             let _ = running.commands.send(command);
         }
     }
 
+    /// Ends the subject at once, and waits until the platform knows.
     pub(super) async fn kill(&mut self) {
         if let Some(running) = self.running.take() {
-            running.kill().await;
+            let mut heard = running.kill(!self.subject.in_memory()).await;
+            while let Ok(last) = heard.try_recv() {
+                if !matches!(last, Heard::Exited(_)) {
+                    self.note(last.into());
+                }
+            }
         }
+        let due = Instant::now() + GONE;
+        while self.platform.connections(&self.app.app_id) > self.excused && self.pump(due).await {}
     }
 
     pub(super) async fn tear_down(mut self) {
         self.say(Command::Stop);
         if let Some(mut running) = self.running.take() {
             let gone = async { while !matches!(running.heard.recv().await, None | Some(Heard::Exited(_))) {} };
-            let _ = timeout(Duration::from_secs(2), gone).await;
-            running.kill().await;
+            let _ = timeout(GONE, gone).await;
+            running.kill(false).await;
         }
         self.platform.stop().await;
     }
@@ -195,9 +221,10 @@ impl<'a> Lab<'a> {
     }
 
     /// Lets time pass, and takes in what is seen meanwhile.
-    pub(super) async fn pass(&mut self, time: Duration) {
+    pub(super) async fn pass(&mut self, time: Duration) -> Result<(), Over> {
         let due = Instant::now() + time;
         while self.pump(due).await {}
+        self.check_new()
     }
 
     /// Takes in what is there already.
@@ -211,6 +238,7 @@ impl<'a> Lab<'a> {
     }
 
     fn note(&mut self, seen: Seen) {
+        self.ended |= matches!(seen, Seen::Shim(Report::Ended { .. }));
         let parts = seen.parts();
         self.log.push(Observation { at_ms: self.now_ms(), seen, parts, taken: false });
     }
@@ -225,6 +253,7 @@ impl<'a> Lab<'a> {
         let due = Instant::now() + within;
         let mut next = from;
         loop {
+            self.check_new()?;
             // Secrets are given out as the story goes on; nothing but these asks for them meanwhile.
             if matches!(expected, Expected::Output(_)) {
                 self.names.set_secrets(self.platform.secrets());
@@ -234,7 +263,6 @@ impl<'a> Lab<'a> {
                     self.names.set_secrets(self.platform.secrets());
                     return Ok(Some(next));
                 }
-                self.fail_fast(next)?;
                 next += 1;
             }
             if !self.pump(due).await {
@@ -245,18 +273,27 @@ impl<'a> Lab<'a> {
     }
 
     /// How many of them were seen; waits until there are as many as are owed.
-    pub(super) async fn count(&mut self, of: &Expected, owed: usize, within: Duration) -> usize {
+    pub(super) async fn count(&mut self, of: &Expected, owed: usize, within: Duration) -> Result<usize, Over> {
         let due = Instant::now() + within;
         self.listen();
         loop {
+            self.check_new()?;
             let found = self.log.iter().filter(|observation| of.fits(&observation.parts, &self.names)).count();
             if found >= owed || !self.pump(due).await {
-                return found;
+                return Ok(found);
             }
         }
     }
 
-    /// What ends every story.
+    /// Looks at everything new for what ends every story.
+    pub(super) fn check_new(&mut self) -> Result<(), Over> {
+        while self.judged < self.log.len() {
+            self.judged += 1;
+            self.fail_fast(self.judged - 1)?;
+        }
+        Ok(())
+    }
+
     fn fail_fast(&self, index: usize) -> Result<(), Over> {
         let Some(observation) = self.log.get(index) else { return Ok(()) };
         if let Some(what) = unimplemented(&observation.seen) {
@@ -264,16 +301,22 @@ impl<'a> Lab<'a> {
         }
         match &observation.seen {
             Seen::Garbage(what) => Err(Over::fail(what.clone())),
-            Seen::Exited(code) if !self.has_ended() && *code != Some(0) => {
+            Seen::Exited(code) if !self.may_leave(*code) => {
                 let how = code.map_or("a signal".to_owned(), |code| format!("exit code {code}"));
-                Err(Over::fail(format!("the shim left with {how}")))
+                let unasked = if self.ended { " after ended" } else { "" };
+                Err(Over::fail(format!("the shim left with {how}{unasked}")))
             }
             _ => Ok(()),
         }
     }
 
+    /// Whether a process may end like this now.
+    fn may_leave(&self, code: Option<i32>) -> bool {
+        (self.told_to_stop || self.ended) && (code == Some(0) || !self.own)
+    }
+
     pub(super) fn has_ended(&self) -> bool {
-        self.log.iter().any(|observation| matches!(observation.seen, Seen::Shim(Report::Ended { .. })))
+        self.ended
     }
 
     pub(super) fn take(&mut self, index: usize) {
@@ -288,24 +331,33 @@ impl<'a> Lab<'a> {
         }
     }
 
+    /// Without secrets.
+    pub(super) fn redacted(&mut self, text: &str) -> String {
+        self.names.set_secrets(self.platform.secrets());
+        self.names.redacted(text)
+    }
+
     pub(super) fn words(&self, index: usize) -> String {
         self.log.get(index).map(|observation| self.line(observation)).unwrap_or_default()
     }
 
     fn line(&self, observation: &Observation) -> String {
         let at = Duration::from_millis(observation.at_ms).as_secs_f64();
-        self.names.redacted(&format!("{at:8.3} s {}", observation.seen.words()))
+        format!("{at:8.3} s {}", observation.seen.words(&|text| self.names.redacted(text)))
     }
 
     /// What was seen instead: the last of the same kind, or that there was none.
     pub(super) fn closest(&self, expected: &Expected, from: usize) -> String {
         let words = expected.words();
         let kind = words.split(' ').next().unwrap_or_default();
-        let kind = if kind == "closed" { "connection_closed" } else { kind };
-        let mut same = self.log.iter().skip(from).filter(|observation| observation.parts.0 == kind);
+        let found_kind = if kind == "closed" { "connection_closed" } else { kind };
+        let mut same = self.log.iter().skip(from).filter(|observation| observation.parts.0 == found_kind);
         match same.next_back() {
             Some(observation) => format!("the last {kind} was: {}", self.line(observation).trim_start()),
-            None => format!("there was no {kind}"),
+            None => match from {
+                0 => format!("there was no {kind}"),
+                _ => format!("there was no further {kind}"),
+            },
         }
     }
 
@@ -328,7 +380,7 @@ impl<'a> Lab<'a> {
                 .iter()
                 .skip(last(errors.len(), LINES))
                 .map(|observation| match &observation.seen {
-                    Seen::Output(text) => self.names.redacted(text),
+                    Seen::Output(text) => self.names.redacted(text).chars().take(SHOWN).collect(),
                     _ => String::new(),
                 })
                 .collect(),
@@ -359,8 +411,8 @@ impl<'a> Lab<'a> {
                     _ => None,
                 },
                 Seen::Shim(report) => {
-                    let said = serde_json::to_string(report).unwrap_or_default();
-                    self.names.has_secret(&said).then(|| "a secret is in what the client says".to_owned())
+                    let said = serde_json::json!(report);
+                    self.names.has_secret_in(&said).then(|| "a secret is in what the client says".to_owned())
                 }
                 Seen::Output(text) => {
                     self.names.has_secret(text).then(|| "a secret is in what the client writes".to_owned())

@@ -35,8 +35,8 @@ impl Seen {
         (value.get(tag).and_then(Value::as_str).unwrap_or_default().to_owned(), value)
     }
 
-    /// One line for people.
-    pub(crate) fn words(&self) -> String {
+    /// One line for people; `redact` takes secrets out of a text.
+    pub(crate) fn words(&self, redact: &dyn Fn(&str) -> String) -> String {
         let (kind, members) = self.parts();
         let who = match self {
             Self::Platform(_) => "platform",
@@ -47,7 +47,7 @@ impl Seen {
             if matches!(name.as_str(), "kind" | "is" | "number" | "at_ms" | "app_id") || value.is_null() {
                 continue;
             }
-            let value = value.to_string();
+            let value = super::steps::fill_json(value, redact).to_string();
             let short: String = value.chars().take(240).collect();
             words.push_str(&format!(" {name}={short}{}", if short.len() < value.len() { "…" } else { "" }));
         }
@@ -129,6 +129,16 @@ impl Names {
         self.secrets.iter().any(|secret| text.contains(secret.as_str()))
     }
 
+    /// Whether one is in any of the texts of a value.
+    pub(crate) fn has_secret_in(&self, value: &Value) -> bool {
+        match value {
+            Value::Array(items) => items.iter().any(|item| self.has_secret_in(item)),
+            Value::Object(members) => members.values().any(|member| self.has_secret_in(member)),
+            Value::String(text) => self.has_secret(text),
+            _ => false,
+        }
+    }
+
     /// Without secrets: what is shown may be kept for long.
     pub(crate) fn redacted(&self, text: &str) -> String {
         let mut text = text.to_owned();
@@ -153,12 +163,12 @@ impl Names {
         self.calls.get(label).is_some_and(|ids| ids.contains(&id))
     }
 
-    /// Whether an event that a handler got is this push. A client that names neither id is taken at its word.
+    /// Whether an event that a handler got is this push. One without ids is taken for a push that has none.
     pub(crate) fn is_push(&self, label: &str, event_id: &str, message_id: &str) -> bool {
         let Some(all) = self.ids.get(label) else { return false };
         let is = |name: &str, value: &str| all.iter().any(|ids| ids.get(name).map(String::as_str) == Some(value));
         match (event_id, message_id) {
-            ("", "") => true,
+            ("", "") => all.iter().any(|ids| ids.contains_key("idless")),
             ("", message_id) => is("message_id", message_id),
             (event_id, _) => is("event_id", event_id),
         }

@@ -94,8 +94,14 @@ impl Results {
     /// Failures that count: of our own runtimes all, of others those of what binds everybody. And passes that nobody
     /// expected.
     pub fn bad(&self) -> impl Iterator<Item = &Judged> {
-        let counts = |judged: &&Judged| self.own || judged.level == Level::Must;
-        let bad = |judged: &&Judged| matches!(judged.status, Status::Fail | Status::UnexpectedPass);
+        let counts =
+            |judged: &&Judged| self.own || judged.level == Level::Must || judged.status == Status::UnexpectedPass;
+        // What ours cannot do has to be known, too.
+        let bad = |judged: &&Judged| match judged.status {
+            Status::Fail | Status::UnexpectedPass => true,
+            Status::Unimplemented => self.own && judged.known.is_none(),
+            Status::KnownFail | Status::Pass | Status::Skipped => false,
+        };
         self.results.iter().filter(bad).filter(counts)
     }
 }

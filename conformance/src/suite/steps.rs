@@ -354,6 +354,10 @@ impl Push {
             ("event_id".to_owned(), given(&self.event_id, format!("ev_{label}"))),
             ("message_id".to_owned(), given(&self.message_id, format!("om_{label}"))),
         ]);
+        let without_id = self.without.iter().any(|path| matches!(path.as_str(), "header.event_id" | "header" | "uuid"));
+        if without_id || self.raw.is_some() || self.raw_hex.is_some() {
+            names.insert("idless".to_owned(), String::new());
+        }
         if let Some(click) = &self.click {
             names.insert("token".to_owned(), given(&click.token, format!("c-{label}")));
         }

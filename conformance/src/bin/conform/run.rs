@@ -1,5 +1,6 @@
 //! `conform run`
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -42,8 +43,8 @@ pub(crate) struct Options {
     #[arg(long)]
     jobs: Option<usize>,
     /// For `core`: the most bytes that are read at a time
-    #[arg(long)]
-    chop: Option<usize>,
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    chop: Option<u32>,
     /// For `reference`: what is to be wrong with it (`conform mutants` has the names)
     #[arg(long)]
     defect: Option<String>,
@@ -91,6 +92,9 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<u8, Box<dyn Error>> 
     }
     let formats = options.report.iter().map(|wanted| Format::parse(wanted)).collect::<Result<Vec<_>, _>>()?;
     let scenarios = chosen_scenarios(&suite, options)?;
+    if scenarios.is_empty() {
+        return Err("no scenario is of that area, case and level together".into());
+    }
     let mut all = Vec::new();
     for chosen in choose(root, options)? {
         let results = hold(root, &suite, &scenarios, chosen, options)?;
@@ -106,6 +110,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<u8, Box<dyn Error>> 
     }
     let failed = all.iter().any(|results| results.bad().next().is_some());
     let unavailable = all.iter().any(|results| results.unavailable.is_some());
+    let failed = failed || all.iter().any(|results| results.own && results.unavailable.is_some());
     Ok(if failed {
         FAILED
     } else if unavailable {
@@ -157,7 +162,7 @@ fn choose(root: &Path, options: &Options) -> Result<Vec<Chosen>, Box<dyn Error>>
     let mut chosen = Vec::new();
     for name in &options.subject {
         if name == "core" {
-            let chop = options.chop.unwrap_or(usize::MAX);
+            let chop = options.chop.and_then(|chop| usize::try_from(chop).ok()).unwrap_or(usize::MAX);
             let cut = options.chop.map(|chop| format!(" --chop {chop}")).unwrap_or_default();
             let cores = std::thread::available_parallelism().map_or(2, usize::from);
             chosen.push(Chosen {
@@ -241,6 +246,7 @@ fn hold(
         Ok(subject) => subject,
         Err(why) => {
             results.unavailable = Some(why);
+            keep(root, &results, options)?;
             return Ok(results);
         }
     };
@@ -260,16 +266,19 @@ fn hold(
         let how = &chosen.how_to_repeat;
         results.results.push(judge(outcome, scenario, &suite.requirements, &known, how, options.seed));
     }
-    // Parts of a run would overwrite the whole.
-    if options.area.is_empty()
-        && options.case.is_empty()
-        && !matches!(results.subject.as_str(), "command" | "reference")
-    {
+    keep(root, &results, options)?;
+    Ok(results)
+}
+
+/// Keeps a whole run for `conform report`; parts of one would overwrite it.
+fn keep(root: &Path, results: &Results, options: &Options) -> Result<(), Box<dyn Error>> {
+    let whole = options.area.is_empty() && options.case.is_empty() && options.chop.is_none();
+    if whole && !matches!(results.subject.as_str(), "command" | "reference") {
         let folder = kept(root);
         fs::create_dir_all(&folder)?;
-        fs::write(folder.join(format!("{}.json", results.subject)), serde_json::to_vec_pretty(&results)?)?;
+        fs::write(folder.join(format!("{}.json", results.subject)), serde_json::to_vec_pretty(results)?)?;
     }
-    Ok(results)
+    Ok(())
 }
 
 /// Where whole runs are kept, for `conform report`.
@@ -280,7 +289,8 @@ pub(crate) fn kept(root: &Path) -> PathBuf {
 
 fn tell(results: &Results, quiet: bool) -> io::Result<()> {
     if let Some(why) = &results.unavailable {
-        return line(&format!("SKIP {}: {why}", results.subject));
+        let word = if results.own { "FAIL" } else { "SKIP" };
+        return line(&format!("{word} {}: {why}", results.subject));
     }
     for judged in &results.results {
         let id = &judged.outcome.scenario;
@@ -301,6 +311,16 @@ fn tell(results: &Results, quiet: bool) -> io::Result<()> {
             }
             _ => {}
         }
+    }
+    let mut lacks: BTreeMap<&str, usize> = BTreeMap::new();
+    for judged in &results.results {
+        if let Verdict::Unimplemented { what } = &judged.outcome.verdict {
+            *lacks.entry(what).or_default() += 1;
+        }
+    }
+    if !lacks.is_empty() && !quiet {
+        let lacks: Vec<_> = lacks.iter().map(|(what, count)| format!("{what} ({count})")).collect();
+        line(&format!("unimplemented: {}", lacks.join(", ")))?;
     }
     // One case alone is looked into: everything that is known of it is shown.
     if let [judged] = &results.results[..] {

@@ -43,10 +43,15 @@ fn clients(page: &mut String, all: &[Results]) {
         };
         let Results { subject, about, client, version, date, .. } = results;
         let _ = match &results.unavailable {
-            Some(why) => writeln!(page, "| {subject} | {about} | – | {date} | could not be had: {} | | |", cell(why)),
+            Some(why) => {
+                writeln!(page, "| {subject} | {} | – | {date} | could not be had: {} | | |", cell(about), cell(why))
+            }
             None => writeln!(
                 page,
-                "| {subject} | {about} ({client}) | {version} | {date} | {} | {} | {:.1} s |",
+                "| {subject} | {} ({}) | {} | {date} | {} | {} | {:.1} s |",
+                cell(about),
+                cell(client),
+                cell(version),
                 share(Level::Must),
                 share(Level::Policy),
                 results.took_ms as f64 / 1000.0
@@ -173,5 +178,5 @@ fn level_of(suite: &Suite, proves: &[String]) -> Level {
 
 /// Text that does not end a table's cell.
 fn cell(text: &str) -> String {
-    text.replace('|', "\\|").replace('\n', " ")
+    text.replace('|', "\\|").replace('\n', " ").replace('<', "&lt;")
 }

@@ -113,8 +113,8 @@ impl Descriptor {
             if let Ok(text) = fs::read_to_string(&file) {
                 let wrong = |error: toml::de::Error| DescriptorError::Unknown(format!("{}: {error}", file.display()));
                 let mut descriptor: Self = toml::from_str(&text).map_err(wrong)?;
-                descriptor.folder = entry.path();
-                descriptor.root = root.to_owned();
+                descriptor.folder = absolute(&entry.path());
+                descriptor.root = absolute(root);
                 found.push(descriptor);
             }
         }
@@ -130,12 +130,14 @@ impl Descriptor {
         if let Some(program) = self.needs.iter().find(|program| !is_there(program)) {
             return Err(DescriptorError::Missing(program.clone()));
         }
-        let install = self.target().join("conformance").join(&self.name);
+        let install = absolute(&self.target()).join("conformance").join(&self.name);
         fs::create_dir_all(&install).map_err(|error| DescriptorError::Install(error.to_string()))?;
         let installed = install.join("installed");
-        let stamp = self.stamp.as_ref().map(|file| fs::read_to_string(self.folder.join(file)).unwrap_or_default());
+        let stamp = self.stamp.as_ref().map(|file| self.stamp_of(file));
         let fresh = !self.always_install && stamp.is_some() && fs::read_to_string(&installed).ok() == stamp;
         if !fresh {
+            // What breaks off in the middle is not there.
+            let _ = fs::remove_file(&installed);
             for command in &self.install {
                 self.install_by(command, &install)?;
             }
@@ -165,6 +167,16 @@ impl Descriptor {
         Err(DescriptorError::Install(format!("{}\n{end}", command.join(" "))))
     }
 
+    /// What an installation depends on: the file, the commands, and for clients that are compiled the shim itself.
+    fn stamp_of(&self, file: &str) -> String {
+        let mut stamp = fs::read_to_string(self.folder.join(file)).unwrap_or_default();
+        stamp.push_str(&format!("{:?}", self.install));
+        for source in ["src/main.rs", "../protocol.rs"] {
+            stamp.push_str(&fs::read_to_string(self.folder.join(source)).unwrap_or_default());
+        }
+        stamp
+    }
+
     fn target(&self) -> PathBuf {
         env::var_os("CARGO_TARGET_DIR").map_or_else(|| self.root.join("target"), PathBuf::from)
     }
@@ -174,13 +186,18 @@ impl Descriptor {
             ("{here}", self.folder.clone()),
             ("{install}", install.to_owned()),
             ("{root}", self.root.clone()),
-            ("{target}", self.target()),
+            ("{target}", absolute(&self.target())),
         ]);
         let fill = |word: &String| {
             places.iter().fold(word.clone(), |word, (name, place)| word.replace(name, &place.display().to_string()))
         };
         command.iter().map(fill).collect()
     }
+}
+
+/// Shims run in folders of their own.
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 fn is_there(program: &str) -> bool {

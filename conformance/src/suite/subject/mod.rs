@@ -103,15 +103,15 @@ pub struct Running {
 }
 
 impl Running {
-    /// Ends it: it is given a moment to leave by itself, as a process may have children.
-    pub async fn kill(self) {
+    /// Ends it, and gives what it said last. Unless that is to be at once, it has a moment to leave by itself.
+    pub async fn kill(self, at_once: bool) -> UnboundedReceiver<Heard> {
         let Self { commands, heard, mut task } = self;
         drop(commands);
-        if timeout(Duration::from_secs(2), &mut task).await.is_err() {
+        if at_once || timeout(Duration::from_secs(2), &mut task).await.is_err() {
             task.abort();
             // Its end is all that matters.
             let _ = task.await;
         }
-        drop(heard);
+        heard
     }
 }

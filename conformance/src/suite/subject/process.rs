@@ -20,7 +20,7 @@ const LONGEST: usize = 8 * 1024 * 1024;
 const MOST_LINES: usize = 100_000;
 const MOST_BYTES: usize = 64 * 1024 * 1024;
 /// Of a line of standard error.
-const SHOWN: usize = 4096;
+const SHOWN: usize = 1024 * 1024;
 
 /// How a shim is started.
 #[derive(Clone, Debug)]
@@ -43,11 +43,15 @@ impl Subject for ProcessSubject {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         // A proxy has no business on loopback.
         command.env("NO_PROXY", "127.0.0.1,localhost").env("no_proxy", "127.0.0.1,localhost");
+        #[cfg(unix)]
+        command.process_group(0);
         let mut child = command.spawn().map_err(|error| format!("{program} does not start: {error}"))?;
         let (commands, to_say) = unbounded_channel();
         let (says, heard) = unbounded_channel();
+        let group = Group(child.id());
         let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let task = tokio::spawn(async move {
+            let _group = group;
             let (Some(stdin), Some(stdout), Some(stderr)) = (stdin, stdout, stderr) else { return };
             let errors = tokio::spawn(read_stderr(stderr, says.clone()));
             tokio::select! {
@@ -60,6 +64,20 @@ impl Subject for ProcessSubject {
             }
         });
         Ok(Running { commands, heard, task })
+    }
+}
+
+/// The process with its children: a shim may be started by a wrapper, and may start programs.
+#[derive(Debug)]
+struct Group(Option<u32>);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(id) = self.0.filter(|_| cfg!(unix)) {
+            // Who is gone already needs no signal.
+            let mut kill = std::process::Command::new("kill");
+            let _ = kill.args(["-KILL", "--", &format!("-{id}")]).stderr(Stdio::null()).status();
+        }
     }
 }
 
