@@ -89,3 +89,65 @@ fn a_program_that_is_not_there_is_named() {
     let Verdict::Fail { what, .. } = outcome.verdict else { panic!("{outcome:?}") };
     assert!(what.starts_with("no-such-shim does not start"), "{what}");
 }
+
+/// What comes of a shim in these steps, which need no connection.
+fn story(script: &str, steps: &str) -> Verdict {
+    let text = format!("title = \"t\"\nproves = [\"a.b\"]\n[given]\nopen = false\n{steps}");
+    let scenario = parse("ping/x", "ping/x.toml", text).unwrap();
+    let command = ["sh".to_owned(), "-c".to_owned(), format!("echo '{READY}'; {script}")].to_vec();
+    run_one(&scenario, &ProcessSubject { command, folder: PathBuf::from(".") }, PATIENT).verdict
+}
+
+#[test]
+fn what_a_client_cannot_do_is_heard_also_while_nothing_is_to_come() {
+    let steps = "[[steps]]\nnever.event = {}\nfor_ms = 500";
+    let script = r#"echo '{"is":"unimplemented","what":"call react"}'; exit 89"#;
+    assert_eq!(story(script, steps), Verdict::Unimplemented { what: "call react".to_owned() });
+}
+
+#[test]
+fn a_client_that_is_gone_does_not_pass_by_its_silence() {
+    let steps = "[[steps]]\nnever.event = {}\nfor_ms = 500";
+    let Verdict::Fail { what, .. } = story("exit 0", steps) else { panic!("it passed") };
+    assert_eq!(what, "the shim left with exit code 0");
+    assert_eq!(story("cat > /dev/null", steps), Verdict::Pass);
+}
+
+#[test]
+fn an_event_that_comes_once_more_a_moment_later_is_counted() {
+    let event = r#"echo '{"is":"event","event_type":"x","event_id":"e"}'"#;
+    let steps = "[[steps]]\nexpect.event = {}\nwithin_ms = 1000\n[[finally]]\nof.event = {}\nexactly = 1";
+    assert_eq!(story(&format!("{event}; cat > /dev/null"), steps), Verdict::Pass);
+    let Verdict::Fail { what, .. } = story(&format!("{event}; sleep 0.1; {event}; cat > /dev/null"), steps) else {
+        panic!("it passed")
+    };
+    assert_eq!(what, "finally: event was seen 2 times, not exactly 1");
+}
+
+#[test]
+fn what_is_done_to_a_connection_that_is_not_there_proves_nothing() {
+    let steps = "[[steps]]\npeer.cut = { how = \"fin\" }\n[[steps]]\nnever.event = {}\nfor_ms = 100";
+    let Verdict::Fail { what, .. } = story("cat > /dev/null", steps) else { panic!("it passed") };
+    assert_eq!(what, "the client has no connection at this moment to do this to");
+}
+
+#[test]
+fn a_secret_is_not_told_again_by_a_report() {
+    let steps = "[given.app]\nwrong_secret = \"wr0ng-Secret\"\n[[steps]]\nnever.event = {}\nfor_ms = 500";
+    let Verdict::Fail { what, .. } = story("echo 'the secret is wr0ng-Secret'; cat > /dev/null", steps) else {
+        panic!("it passed")
+    };
+    assert!(what.starts_with("the shim wrote \"the secret is [secret]\""), "{what}");
+}
+
+#[test]
+fn a_process_is_killed_with_all_that_it_started() {
+    let mark = format!("larkwire-orphan-{}", std::process::id());
+    let steps = "[[steps]]\nnever.event = {}\nfor_ms = 100";
+    story(&format!("bash -c 'exec -a {mark} sleep 300' & wait"), steps);
+    let listed = std::process::Command::new("ps").args(["-eo", "args"]).output();
+    // Without ps nothing can be said.
+    if let Ok(listed) = listed {
+        assert!(!String::from_utf8_lossy(&listed.stdout).contains(&mark));
+    }
+}
