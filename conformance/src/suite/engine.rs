@@ -225,6 +225,9 @@ async fn count(lab: &mut Lab<'_>, total: &Total) -> Result<(), Over> {
 
 /// The platform's part of a step.
 async fn act(lab: &mut Lab<'_>, peer: &Peer) -> Result<(), Over> {
+    if matches!(peer, Peer::Push(_) | Peer::Interleave(_) | Peer::Inject(_)) {
+        lab.settle().await?;
+    }
     let platform = Arc::clone(&lab.platform);
     let app_id = lab.app.app_id.clone();
     match peer {

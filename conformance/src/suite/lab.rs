@@ -14,6 +14,8 @@ use super::shim::{Command, Report, Start, VERSION};
 use super::subject::{Heard, Running, Setup, Subject};
 use crate::platform::{AppSpec, ClientConfig, Kind, Platform, PlatformConfig, Subscription};
 
+/// How long a new connection may be without a ping before it is used.
+const SETTLED: Duration = Duration::from_secs(1);
 /// How long a process has to be gone.
 const GONE: Duration = Duration::from_secs(5);
 /// Observations in the evidence of a failure.
@@ -225,6 +227,28 @@ impl<'a> Lab<'a> {
         let due = Instant::now() + time;
         while self.pump(due).await {}
         self.check_new()
+    }
+
+    /// Waits for the first ping on the newest connection, a second at most: a client that loses what comes together with
+    /// the 101 fails the scenarios about that, and not all others, too.
+    pub(super) async fn settle(&mut self) -> Result<(), Over> {
+        let due = Instant::now() + SETTLED;
+        self.listen();
+        while self.is_fresh() && self.pump(due).await {}
+        self.check_new()
+    }
+
+    /// Nothing has come from the newest connection.
+    fn is_fresh(&self) -> bool {
+        for observation in self.log.iter().rev() {
+            let Seen::Platform(record) = &observation.seen else { continue };
+            match record.kind {
+                Kind::Pinged { .. } | Kind::Acked { .. } | Kind::ConnectionClosed { .. } => return false,
+                Kind::Upgraded { .. } => return true,
+                _ => {}
+            }
+        }
+        false
     }
 
     /// Takes in what is there already.
