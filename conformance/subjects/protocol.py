@@ -67,7 +67,10 @@ def handle_event():
 
 def callback_answer():
     """What a handler answers a callback with, when it is time."""
-    time.sleep(mode["callback_after_ms"] / 1000)
+    answer, after_ms = mode["callback_answer"], mode["callback_after_ms"]  # as they are when the callback comes
+    time.sleep(after_ms / 1000)
+    if answer is not None:
+        return answer
     with changed:
         changed.wait_for(lambda: mode["callback_answer"] is not None)
         return mode["callback_answer"]

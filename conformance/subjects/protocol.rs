@@ -92,8 +92,15 @@ pub async fn handle_event(mut told: watch::Receiver<Mode>) -> bool {
 
 /// What a handler answers a callback with, when it is time.
 pub async fn callback_answer(mut told: watch::Receiver<Mode>) -> Value {
-    let after = told.borrow().callback_after;
+    // As they are when the callback comes.
+    let (answer, after) = {
+        let mode = told.borrow();
+        (mode.callback_answer.clone(), mode.callback_after)
+    };
     tokio::time::sleep(after).await;
+    if !answer.is_null() {
+        return answer;
+    }
     match told.wait_for(|mode| !mode.callback_answer.is_null()).await {
         Ok(mode) => mode.callback_answer.clone(),
         Err(_) => Value::Null,

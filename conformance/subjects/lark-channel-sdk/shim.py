@@ -136,7 +136,7 @@ channel.on("message", on_message)
 channel.on("reject", on_reject)
 for name in ("cardAction", "reaction", "botAdded", "botLeave", "messageRead", "comment"):
     channel.on(name, on_other)
-raw = "im.message.recalled_v1 im.chat.access_event.bot_p2p_chat_entered_v1 application.bot.menu_v6 url.preview.get"
+raw = "im.message.recalled_v1 im.chat.member.user.added_v1 im.chat.access_event.bot_p2p_chat_entered_v1 application.bot.menu_v6 url.preview.get"
 for name in raw.split():
     channel.on_raw_event(name, on_other)
 ready("lark-channel-sdk")

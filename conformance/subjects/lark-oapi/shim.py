@@ -115,12 +115,13 @@ api = build(lark.Client, app_id=app[0], app_secret=app[1], domain=domain)
 builder = lark.EventDispatcherHandler.builder("", "")
 for name in (
     "im_message_receive_v1 im_message_message_read_v1 im_message_recalled_v1 im_message_reaction_created_v1 "
-    "im_message_reaction_deleted_v1 im_chat_member_bot_added_v1 im_chat_member_bot_deleted_v1 "
+    "im_message_reaction_deleted_v1 im_chat_member_bot_added_v1 im_chat_member_bot_deleted_v1 im_chat_member_user_added_v1 "
     "im_chat_access_event_bot_p2p_chat_entered_v1 application_bot_menu_v6"
 ).split():
     getattr(builder, f"register_p2_{name}")(on_event)
 builder.register_p2_customized_event("drive.notice.comment_add_v1", on_event)
 builder.register_p1_customized_event("message", on_event)
+builder.register_p1_customized_event("app_open", on_event)
 builder.register_p2_card_action_trigger(on_callback(P2CardActionTriggerResponse))
 builder.register_p2_url_preview_get(on_callback(P2URLPreviewGetResponse))
 ready("lark-oapi")

@@ -46,18 +46,20 @@ const onEvent = (type) => async (data) => {
 };
 
 const onCallback = (type) => async (data) => {
+  const { callback_answer: answer, callback_after_ms: after } = mode; // as it is when the callback comes
   report(type, data);
-  if (mode.callback_after_ms) await sleep(mode.callback_after_ms);
-  await until(() => mode.callback_answer !== null);
-  return mode.callback_answer;
+  if (after) await sleep(after);
+  if (answer === null) await until(() => mode.callback_answer !== null);
+  return answer ?? mode.callback_answer;
 };
 
 const EVENTS = [
   'im.message.receive_v1', 'im.message.message_read_v1', 'im.message.recalled_v1',
   'im.message.reaction.created_v1', 'im.message.reaction.deleted_v1',
-  'im.chat.member.bot.added_v1', 'im.chat.member.bot.deleted_v1', 'im.chat.access_event.bot_p2p_chat_entered_v1',
+  'im.chat.member.bot.added_v1', 'im.chat.member.bot.deleted_v1', 'im.chat.member.user.added_v1',
+  'im.chat.access_event.bot_p2p_chat_entered_v1',
   'application.bot.menu_v6', 'drive.notice.comment_add_v1',
-  'message', // in envelopes of version 1
+  'message', 'app_open', // in envelopes of version 1
 ];
 const CALLBACKS = ['card.action.trigger', 'url.preview.get'];
 
