@@ -171,8 +171,9 @@ impl Descriptor {
     fn stamp_of(&self, file: &str) -> String {
         let mut stamp = fs::read_to_string(self.folder.join(file)).unwrap_or_default();
         stamp.push_str(&format!("{:?}", self.install));
-        for source in ["src/main.rs", "../protocol.rs"] {
-            stamp.push_str(&fs::read_to_string(self.folder.join(source)).unwrap_or_default());
+        if let Ok(main) = fs::read_to_string(self.folder.join("src/main.rs")) {
+            stamp.push_str(&main);
+            stamp.push_str(&fs::read_to_string(self.folder.join("../protocol.rs")).unwrap_or_default());
         }
         stamp
     }
