@@ -270,14 +270,27 @@ fn hold(
     Ok(results)
 }
 
-/// Keeps a whole run for `conform report`; parts of one would overwrite it.
+/// Keeps a run for `conform report`. A part of one takes the place of the same scenarios in the run that is kept.
 fn keep(root: &Path, results: &Results, options: &Options) -> Result<(), Box<dyn Error>> {
-    let whole = options.area.is_empty() && options.case.is_empty() && options.chop.is_none();
-    if whole && !matches!(results.subject.as_str(), "command" | "reference") {
-        let folder = kept(root);
-        fs::create_dir_all(&folder)?;
-        fs::write(folder.join(format!("{}.json", results.subject)), serde_json::to_vec_pretty(results)?)?;
+    if options.chop.is_some() || matches!(results.subject.as_str(), "command" | "reference") {
+        return Ok(());
     }
+    let folder = kept(root);
+    let file = folder.join(format!("{}.json", results.subject));
+    let whole = options.area.is_empty() && options.case.is_empty();
+    let mut all = results.clone();
+    if !whole && results.unavailable.is_none() {
+        let Ok(text) = fs::read(&file) else { return Ok(()) };
+        all = serde_json::from_slice(&text).map_err(|error| format!("{}: {error}", file.display()))?;
+        for judged in &mut all.results {
+            let again = results.results.iter().find(|again| again.outcome.scenario == judged.outcome.scenario);
+            if let Some(again) = again {
+                *judged = again.clone();
+            }
+        }
+    }
+    fs::create_dir_all(&folder)?;
+    fs::write(file, serde_json::to_vec_pretty(&all)?)?;
     Ok(())
 }
 
