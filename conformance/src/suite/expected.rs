@@ -225,9 +225,9 @@ fn fits(kind: &str, name: &str, wanted: &Value, found: &Value, names: &Names) ->
     let filled_text = filled.as_deref().unwrap_or_default();
     match name {
         "push" if kind == "event" => {
-            names.is_push(wanted.as_str().unwrap_or_default(), text("event_id"), text("message_id"))
+            names.is_push(wanted.as_str().unwrap_or_default(), text("event_id"), text("message_id"), text("event_type"))
         }
-        "push" if kind == "reacted" => names.is_push(wanted.as_str().unwrap_or_default(), "", text("message_id")),
+        "push" if kind == "reacted" => names.is_push(wanted.as_str().unwrap_or_default(), "", text("message_id"), ""),
         "push" => names.is_pushed(wanted.as_str().unwrap_or_default(), number("push")),
         "call" if kind == "result" => names.is_call(wanted.as_str().unwrap_or_default(), number("id")),
         "contains" => found.to_string().contains(filled_text),

@@ -163,12 +163,13 @@ impl Names {
         self.calls.get(label).is_some_and(|ids| ids.contains(&id))
     }
 
-    /// Whether an event that a handler got is this push. One without ids is taken for a push that has none.
-    pub(crate) fn is_push(&self, label: &str, event_id: &str, message_id: &str) -> bool {
+    /// Whether an event that a handler got is this push. One without ids is taken for a push that has none, or for one of
+    /// its type that is no message: some clients hand those over without their envelope.
+    pub(crate) fn is_push(&self, label: &str, event_id: &str, message_id: &str, event_type: &str) -> bool {
         let Some(all) = self.ids.get(label) else { return false };
         let is = |name: &str, value: &str| all.iter().any(|ids| ids.get(name).map(String::as_str) == Some(value));
         match (event_id, message_id) {
-            ("", "") => all.iter().any(|ids| ids.contains_key("idless")),
+            ("", "") => all.iter().any(|ids| ids.contains_key("idless")) || is("event_type", event_type),
             ("", message_id) => is("message_id", message_id),
             (event_id, _) => is("event_id", event_id),
         }

@@ -358,6 +358,9 @@ impl Push {
         if without_id || self.raw.is_some() || self.raw_hex.is_some() {
             names.insert("idless".to_owned(), String::new());
         }
+        if let Some(event) = &self.event {
+            names.insert("event_type".to_owned(), event.event_type.clone());
+        }
         if let Some(click) = &self.click {
             names.insert("token".to_owned(), given(&click.token, format!("c-{label}")));
         }
