@@ -1,6 +1,8 @@
 //! Who may speak to the bot, and when it listens.
 
-use larkwire_conformance::platform::{Mention, Platform, Push};
+use std::time::Duration;
+
+use larkwire_conformance::platform::{Endpoint, Kind, Mention, Platform, Push, Record};
 use serde_json::{Value, json};
 
 use crate::child::{Larkwire, Running};
@@ -147,6 +149,9 @@ async fn a_group_is_heard_when_it_mentions_the_bot() {
 async fn without_mention_only_every_message_of_a_group_is_heard() {
     let platform = platform().await;
     let bot = Larkwire::run(&platform).start();
+    // The bot's identity is looked up beside the connection: before, nothing can be told to mention it.
+    let known = |record: &Record| matches!(record.kind, Kind::Read { call: Endpoint::BotInfo, .. });
+    assert!(platform.wait_for(known, Duration::from_secs(10)).await.is_some());
     let mut mentions = Vec::new();
     for (done, push) in calls().iter().enumerate() {
         platform.push(&push.clone().event_id(format!("e-{done}"))).unwrap();
