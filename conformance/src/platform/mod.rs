@@ -96,6 +96,8 @@ pub use self::kind::{AckFault, ClosedBy, Kind};
 pub use self::push::Push;
 pub use self::record::{ConnectionId, PushId, Record, Subscription};
 pub use self::tap::Tapped;
+#[cfg(feature = "suite")]
+pub(crate) use self::upgrade::unhex;
 
 /// A running platform. Dropping it ends everything it started; [`Platform::stop`] also waits for that.
 #[derive(Debug)]

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::shim::{Call, Handle};
+pub(crate) use crate::platform::unhex;
 use crate::platform::{ChatMessage, ClientConfig, Faults, Options};
 
 /// The platform's part.
@@ -454,10 +455,4 @@ fn base64(bytes: &[u8]) -> String {
 pub(crate) fn is_hex(text: &str) -> bool {
     let digits = text.chars().filter(|c| !c.is_whitespace());
     digits.clone().all(|c| c.is_ascii_hexdigit()) && digits.count() % 2 == 0
-}
-
-/// The bytes of a text for which [`is_hex`] holds.
-pub(crate) fn unhex(text: &str) -> Vec<u8> {
-    let digits: Vec<u8> = text.chars().filter_map(|c| c.to_digit(16)).filter_map(|d| u8::try_from(d).ok()).collect();
-    digits.as_chunks::<2>().0.iter().map(|[high, low]| high << 4 | low).collect()
 }
