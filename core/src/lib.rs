@@ -37,6 +37,8 @@ mod shared;
 mod storage;
 mod text;
 mod time;
+#[cfg(feature = "webhook")]
+pub mod webhook;
 pub mod wire;
 
 pub use api::{

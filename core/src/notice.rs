@@ -3,6 +3,8 @@
 use crate::fault::{CallFault, CallFaultKind, DropReason, LinkFault};
 use crate::storage::Slots;
 use crate::text::Short;
+#[cfg(feature = "webhook")]
+use crate::webhook::Refusal;
 
 /// A remark for a person or a log. Lossy by contract: when nobody takes them, the oldest go; [`Stats`] counts all.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -59,6 +61,14 @@ pub enum Notice {
         /// Milliseconds until the next attempt.
         wait_ms: u64,
     },
+    /// Requests to the webhook were refused. Told at most once a minute; [`Stats::refused`] counts all.
+    #[cfg(feature = "webhook")]
+    PostRefused {
+        /// Why the last of them was.
+        reason: Refusal,
+        /// How many they are since the last such notice.
+        times: u32,
+    },
     /// An acknowledgement reaction did not get through. After 231001 that emoji is not used any more.
     ReactionFailed {
         /// Why.
@@ -73,6 +83,9 @@ pub enum Notice {
         /// Milliseconds until the next try.
         wait_ms: u64,
     },
+    /// The platform verified the request URL of the webhook.
+    #[cfg(feature = "webhook")]
+    UrlVerified,
 }
 
 /// Counters since construction.
@@ -92,6 +105,9 @@ pub struct Stats {
     pub calls_finished: u64,
     /// Calls finished well.
     pub calls_succeeded: u64,
+    /// Verifications of the request URL that were answered.
+    #[cfg(feature = "webhook")]
+    pub challenges: u64,
     /// Frames in which fields 1 to 4 or header members were missing.
     pub frames_incomplete: u64,
     /// Frames in which a header key stood twice.
@@ -114,6 +130,9 @@ pub struct Stats {
     pub pongs: u64,
     /// Pongs whose payload was not a usable ClientConfig.
     pub pongs_malformed: u64,
+    /// Events and callbacks that were posted and verified.
+    #[cfg(feature = "webhook")]
+    pub posts: u64,
     /// Acknowledgement reactions that did not get through.
     pub reactions_dropped: u64,
     /// Acknowledgement reactions sent.
@@ -127,6 +146,8 @@ pub struct Stats {
     /// Protobuf messages that could not be decoded.
     pub undecodable: u64,
     dropped: [u64; DropReason::ALL.len()],
+    #[cfg(feature = "webhook")]
+    pub(crate) refused: [u64; Refusal::ALL.len()],
 }
 
 impl DropReason {
@@ -158,6 +179,13 @@ impl Stats {
     pub fn dropped(&self, reason: DropReason) -> u64 {
         let index = DropReason::ALL.iter().position(|known| *known == reason);
         index.and_then(|index| self.dropped.get(index)).copied().unwrap_or_default()
+    }
+
+    /// How many requests to the webhook were refused for `reason`.
+    #[cfg(feature = "webhook")]
+    pub fn refused(&self, reason: Refusal) -> u64 {
+        let index = Refusal::ALL.iter().position(|known| *known == reason);
+        index.and_then(|index| self.refused.get(index)).copied().unwrap_or_default()
     }
 }
 

@@ -181,9 +181,15 @@ impl Bot<'_> {
         {
             self.stopping = Stopping::Flushing { by: now.after(FLUSH_MS) };
             self.link.stop_responses(&mut self.shared);
+            #[cfg(feature = "webhook")]
+            self.stop_posts(true);
         }
+        #[cfg(feature = "webhook")]
+        let is_answered = self.desk.is_quiet();
+        #[cfg(not(feature = "webhook"))]
+        let is_answered = true;
         if let Stopping::Flushing { by } = self.stopping
-            && (self.link.is_flushed() || by <= now)
+            && ((self.link.is_flushed() && is_answered) || by <= now)
         {
             self.stopping = Stopping::Closing;
             // One that was taken in the meantime.
@@ -199,5 +205,7 @@ impl Bot<'_> {
         self.end = Some(end);
         self.link.end(&mut self.shared);
         self.api.end(&mut self.shared);
+        #[cfg(feature = "webhook")]
+        self.stop_posts(true);
     }
 }

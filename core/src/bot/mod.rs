@@ -3,6 +3,8 @@
 //! `set_up` makes one, `flow` does what a fact made possible.
 
 mod flow;
+#[cfg(feature = "webhook")]
+mod posts;
 mod set_up;
 
 use crate::api::{Api, Call, CallId, Completion, HttpLane, Identity};
@@ -69,6 +71,8 @@ pub struct Bot<'s> {
     link: Link<'s>,
     api: Api<'s>,
     hints: Hints<'s>,
+    #[cfg(feature = "webhook")]
+    desk: crate::webhook::Desk<'s>,
     stopping: Stopping,
     /// When the calls that are ready get their turn (`planned_turns`).
     turn: Option<Instant>,
@@ -129,11 +133,23 @@ impl<'s> Bot<'s> {
 
     /// The event at the head of the line. It stays there until it is decided, or refused after 2 s.
     pub fn poll_delivery(&self) -> Option<Event<'_>> {
-        if matches!(self.stopping, Stopping::No) { self.link.event() } else { None }
+        if !matches!(self.stopping, Stopping::No) {
+            return None;
+        }
+        #[cfg(feature = "webhook")]
+        if let Some(posted) = self.desk.event(self.link.session.own_open_id()) {
+            // Whichever has waited longer.
+            return self.link.event().filter(|event| event.id.serial < posted.id.serial).or(Some(posted));
+        }
+        self.link.event()
     }
 
     /// Whether [`poll_delivery`](Self::poll_delivery) has an event; cheaper than asking for it.
     pub fn is_delivery_waiting(&self) -> bool {
+        #[cfg(feature = "webhook")]
+        if self.is_taking_events() && self.desk.is_event_waiting() {
+            return true;
+        }
         matches!(self.stopping, Stopping::No) && self.link.session.is_shown()
     }
 
@@ -159,6 +175,8 @@ impl<'s> Bot<'s> {
         }
         self.link.deadlines(&mut earliest);
         self.api.deadlines(self.shared.now, &mut earliest);
+        #[cfg(feature = "webhook")]
+        self.desk.deadlines(&mut earliest);
         if let Some(at) = self.turn {
             let after_acks = at.after(flow::FLUSH_MS);
             earliest.add(if at > self.shared.now { at } else { after_acks }, Why::Turn);
@@ -226,6 +244,12 @@ impl<'s> Bot<'s> {
                 let Shared { rng, now, report, .. } = &mut bot.shared;
                 bot.api.reactions.push(message_id, locale.reactions(), rng, *now, report);
             }
+            #[cfg(feature = "webhook")]
+            if bot.desk.holds(id) {
+                let Shared { now, report, .. } = &mut bot.shared;
+                bot.desk.decide(*now, id, verdict, &mut bot.link.session, report);
+                return;
+            }
             bot.link.handle_delivered(id, verdict, &mut bot.shared);
         });
     }
@@ -257,6 +281,8 @@ impl<'s> Bot<'s> {
         self.fact(now, |bot| {
             bot.started = true;
             bot.link.handle_timeout(&mut bot.shared);
+            #[cfg(feature = "webhook")]
+            bot.expire_posts();
             for index in 0..bot.api.lanes.as_slice().len() {
                 let finished = bot.api.handle_timeout(index, &mut bot.shared);
                 bot.finish(finished);
@@ -288,7 +314,14 @@ impl<'s> Bot<'s> {
     /// [`Misuse`]: the answer was not taken, and the message says what to do; [`Misuse::Late`] when 2.5 s were over.
     pub fn respond(&mut self, now: Instant, id: ResponseId, body: &[u8]) -> Result<(), Misuse> {
         let mut result = Err(Misuse::Stopping);
-        self.fact(now, |bot| result = bot.link.respond(id, body, &mut bot.shared));
+        self.fact(now, |bot| {
+            #[cfg(feature = "webhook")]
+            if let Some(taken) = bot.desk.respond(id, body, &mut bot.shared.report) {
+                result = taken;
+                return;
+            }
+            result = bot.link.respond(id, body, &mut bot.shared);
+        });
         result
     }
 
@@ -315,6 +348,8 @@ impl<'s> Bot<'s> {
         self.fact(now, |bot| {
             if let Stopping::No = bot.stopping {
                 bot.link.session.stop_accepting();
+                #[cfg(feature = "webhook")]
+                bot.stop_posts(false);
                 bot.stopping = Stopping::Draining { by: bot.shared.now.after(flow::DRAIN_MS) };
             }
         });

@@ -98,6 +98,8 @@ impl<'s> Bot<'s> {
             link: Link::new(session, storage.socket_in, storage.socket_out, storage.url, config.link),
             hints: Hints::new(storage.chat_locales),
             api: Api::new(storage.http, storage.outbox, storage.reactions, storage.token, config.own_open_id),
+            #[cfg(feature = "webhook")]
+            desk: crate::webhook::Desk::new(crate::Slots::fixed(&mut [])),
             stopping: Stopping::No,
             turn: None,
             linger: Instant::ZERO,

@@ -172,72 +172,129 @@ pub(crate) fn text(payload: &[u8]) -> &[u8] {
 
 /// Reads an envelope; the text the spans refer to is [`text`] of the payload.
 pub(crate) fn parse(payload: &[u8]) -> Result<(&str, Layout), Malformed> {
+    let outline = read(payload, &mut |_, _, _| {})?;
+    let text = outline.text;
+    Ok((text, outline.layout()?))
+}
+
+/// Where a member stands that the envelope's layout has no place for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Place {
+    Header,
+    Top,
+}
+
+/// What one pass has found, before it is known to be an event.
+pub(crate) struct Outline<'a> {
+    pub(crate) text: &'a str,
+    schema: bool,
+    action: bool,
+    open_message: bool,
+    uuid: Span,
+    ts: Option<UnixMillis>,
+    header: Header,
+    body: Body,
+}
+
+/// Reads a JSON object once. `other` is shown the members that a layout has no place for, and `header` and `event`, as
+/// null, before their members: a repeated one begins anew.
+pub(crate) fn read<'a>(
+    payload: &'a [u8],
+    other: &mut dyn FnMut(Place, Str<'a>, Value<'a>),
+) -> Result<Outline<'a>, Malformed> {
     let outer = core::str::from_utf8(text(payload)).map_err(|_| Malformed)?;
     let mut reader = Reader::new(outer);
-    let (mut schema, mut action, mut open_message) = (false, false, false);
-    let (mut uuid, mut ts) = (Span::default(), None);
-    let (mut header, mut body) = (Header::default(), Body::default());
+    let mut outline = Outline {
+        text: outer,
+        schema: false,
+        action: false,
+        open_message: false,
+        uuid: Span::default(),
+        ts: None,
+        header: Header::default(),
+        body: Body::default(),
+    };
     if !reader.enter_object()? {
         return Err(Malformed);
     }
     while let Some(key) = reader.next_key()? {
         if key == "header" {
-            header = read_header(outer, &mut reader)?;
+            other(Place::Top, key, Value::Null);
+            outline.header = read_header(outer, &mut reader, other)?;
         } else if key == "event" {
-            body = read_body(outer, &mut reader)?;
+            other(Place::Top, key, Value::Null);
+            outline.body = read_body(outer, &mut reader)?;
         } else {
             let value = reader.value()?;
             if key == "schema" {
-                schema = !value.is_null() && value.as_str().is_none_or(|text| !text.is_empty());
+                outline.schema = !value.is_null() && value.as_str().is_none_or(|text| !text.is_empty());
             } else if key == "uuid" {
-                uuid = Span::name(outer, value);
+                outline.uuid = Span::name(outer, value);
             } else if key == "ts" {
-                ts = seconds(value);
+                outline.ts = seconds(value);
             } else if key == "action" {
-                action = matches!(value, Value::Object(_));
+                outline.action = matches!(value, Value::Object(_));
             } else if key == "open_message_id" {
-                open_message = Span::name(outer, value).known;
+                outline.open_message = Span::name(outer, value).known;
+            } else {
+                other(Place::Top, key, value);
             }
         }
     }
     reader.finish()?;
-    let mut spans = Layout {
-        envelope: Envelope::V2,
-        kind: Kind::Other,
-        legacy_is_mention: None,
-        event_type: header.event_type,
-        event_id: header.event_id,
-        app_id: header.app_id,
-        tenant_key: header.tenant_key,
-        body: body.raw,
-        create_time: header.create_time,
-        callback: false,
-        is_message: false,
-        message: body.message,
-        sender: body.sender,
-    };
-    if schema || header.event_type.known {
-        spans.kind = Kind::of(&Kind::V2, header.event_type.str(outer));
-    } else if uuid.known {
-        spans.envelope = Envelope::V1;
-        spans.event_type = body.event_type;
-        spans.event_id = uuid;
-        spans.app_id = body.app_id;
-        spans.tenant_key = body.tenant_key;
-        spans.create_time = ts;
-        spans.kind = Kind::of(&Kind::V1, body.event_type.str(outer));
-        if spans.kind == Kind::Message {
-            read_legacy_message(outer, &mut spans)?;
+    Ok(outline)
+}
+
+impl Outline<'_> {
+    /// Which envelope it is; `None` when it is none of the known ones.
+    pub(crate) fn envelope(&self) -> Option<Envelope> {
+        if self.schema || self.header.event_type.known {
+            Some(Envelope::V2)
+        } else if self.uuid.known {
+            Some(Envelope::V1)
+        } else {
+            (self.action && self.open_message).then_some(Envelope::Card)
         }
-    } else if action && open_message {
-        spans.envelope = Envelope::Card;
-        spans.kind = Kind::CardAction;
-    } else {
-        return Err(Malformed);
     }
-    spans.callback = matches!(spans.kind, Kind::CardAction | Kind::UrlPreview);
-    spans.is_message = spans.kind == Kind::Message;
-    Ok((outer, spans))
+
+    /// Where the fields of the event lie.
+    pub(crate) fn layout(self) -> Result<Layout, Malformed> {
+        let envelope = self.envelope().ok_or(Malformed)?;
+        let (outer, header, body) = (self.text, self.header, self.body);
+        let mut spans = Layout {
+            envelope,
+            kind: Kind::Other,
+            legacy_is_mention: None,
+            event_type: header.event_type,
+            event_id: header.event_id,
+            app_id: header.app_id,
+            tenant_key: header.tenant_key,
+            body: body.raw,
+            create_time: header.create_time,
+            callback: false,
+            is_message: false,
+            message: body.message,
+            sender: body.sender,
+        };
+        match envelope {
+            Envelope::V2 => spans.kind = Kind::of(&Kind::V2, header.event_type.str(outer)),
+            Envelope::V1 => {
+                spans.event_type = body.event_type;
+                spans.event_id = self.uuid;
+                spans.app_id = body.app_id;
+                spans.tenant_key = body.tenant_key;
+                spans.create_time = self.ts;
+                spans.kind = Kind::of(&Kind::V1, body.event_type.str(outer));
+                if spans.kind == Kind::Message {
+                    read_legacy_message(outer, &mut spans)?;
+                }
+            }
+            Envelope::Card => spans.kind = Kind::CardAction,
+        }
+        spans.callback = matches!(spans.kind, Kind::CardAction | Kind::UrlPreview);
+        spans.is_message = spans.kind == Kind::Message;
+        Ok(spans)
+    }
 }
 
 /// A message of envelope v1: its fields lie in `event` itself, under other names (protocol section 11.4).
@@ -284,7 +341,11 @@ fn read_members<'a>(
     Ok(())
 }
 
-fn read_header<'a>(outer: &'a str, reader: &mut Reader<'a>) -> Result<Header, json::Error> {
+fn read_header<'a>(
+    outer: &'a str,
+    reader: &mut Reader<'a>,
+    other: &mut dyn FnMut(Place, Str<'a>, Value<'a>),
+) -> Result<Header, json::Error> {
     let mut header = Header::default();
     let mut places = [
         ("app_id", &mut header.app_id),
@@ -295,6 +356,8 @@ fn read_header<'a>(outer: &'a str, reader: &mut Reader<'a>) -> Result<Header, js
     read_members(outer, reader, &mut places, &mut |key, value| {
         if key == "create_time" {
             header.create_time = time(value);
+        } else {
+            other(Place::Header, key, value);
         }
     })?;
     Ok(header)

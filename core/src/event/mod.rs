@@ -14,6 +14,10 @@ pub mod typed;
 
 pub use envelope::Layout;
 pub(crate) use envelope::{Malformed, parse, text};
+#[cfg(feature = "webhook")]
+pub(crate) use envelope::{Outline, Place, read};
+#[cfg(feature = "webhook")]
+pub(crate) use typed::Typed;
 
 use crate::text::Short;
 use crate::time::UnixMillis;

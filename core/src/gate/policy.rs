@@ -96,7 +96,7 @@ impl<'s> Gate<'s> {
 
     /// Whether the event may reach the application. `own_app`: it was caused by this very app. `chat`: the chat's hash.
     pub(crate) fn check(
-        &mut self,
+        &self,
         now: Instant,
         unix: Option<UnixMillis>,
         event: &Event<'_>,

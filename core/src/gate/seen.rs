@@ -73,6 +73,12 @@ impl<'s> Seen<'s> {
         self.window_ms
     }
 
+    /// Ids that come from now on are remembered for at least `window_ms`.
+    #[cfg(feature = "webhook")]
+    pub(crate) fn remember_for(&mut self, window_ms: u64) {
+        self.window_ms = self.window_ms.max(window_ms);
+    }
+
     /// How many ids were inserted since construction.
     pub fn inserted(&self) -> u64 {
         self.inserted

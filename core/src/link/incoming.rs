@@ -2,15 +2,13 @@
 
 use super::labels::Labels;
 use super::parts::{Insert, MAX_PARTS, Part};
-use super::session::{Answer, Offered, Place, Reaction, STRIKES, Session};
+use super::session::{Answer, Offered, Place, Reaction, STRIKES, Screened, Session};
 use crate::event::{self, DeliveryId, Event};
 use crate::fault::DropReason;
-use crate::gate;
 use crate::notice::{Report, count};
 use crate::text::Short;
-use crate::time::{Instant, UnixMillis};
+use crate::time::Instant;
 use crate::wire::frame::Frame;
-use crate::wire::json::Str;
 
 impl Session<'_> {
     /// Takes a whole binary message.
@@ -161,43 +159,17 @@ impl Session<'_> {
         let (verdict, callback, who) = match event::parse(payload) {
             Err(event::Malformed) => (Err(DropReason::Malformed), false, Short::EMPTY),
             Ok((json, spans)) => {
-                let key = |kind, text: Option<Str<'_>>| text.and_then(|text| self.id_key(kind, text));
                 let trace_id = labels.trace_id.map(Short::<48>::from_bytes).unwrap_or_default();
-                let serial = self.serial.saturating_add(1);
-                let event_key = key(b'e', spans.event_id.str(json));
-                let mut id = DeliveryId { serial, event_key, message_key: None };
-                let event = Event::view(id, json, &spans, trace_id.as_str());
-                let message = event.message();
-                let message_key = message.and_then(|message| key(b'm', message.message_id()));
-                let actor = event.actor();
-                let own_app = |app: Option<Str<'_>>| key(b'a', app).map(|app| app == self.app);
-                let foreign = own_app(spans.app_id.str(json)) == Some(false);
-                let acted_self = actor.and_then(|actor| own_app(actor.app_id)) == Some(true);
-                let chat = message.and_then(|message| key(b'c', message.chat_id()));
-                let known = [event_key, message_key].into_iter().flatten().any(|key| self.seen.contains(now, key));
-                let callback = event.is_callback();
-                let unix = self.wall.map(|(at, UnixMillis(unix))| UnixMillis(unix.saturating_add(now.since(at))));
-                let speaker = chat.map(|chat| (chat, actor.is_some_and(|actor| gate::is_bot(&actor))));
-                let mut who = Short::EMPTY;
-                let verdict = if foreign {
-                    Err(DropReason::OtherApp)
-                } else if known {
-                    Err(DropReason::Duplicate)
-                } else if let Err(reason) = self.gate.check(now, unix, &event, acted_self, chat) {
-                    let open_id = actor.and_then(|actor| actor.ids.open_id);
-                    who = open_id.map(|id| Short::from_chars(id.chars())).unwrap_or_default();
-                    Err(reason)
-                } else if !self.accepting || self.is_room_wanted() {
-                    Err(DropReason::InboxFull)
-                } else {
-                    id.message_key = message_key;
-                    Ok((id, spans, speaker))
-                };
-                (verdict, callback, who)
+                let callback = spans.callback;
+                let event = Event::view(DeliveryId::NONE, json, &spans, trace_id.as_str());
+                match self.screen(now, &event) {
+                    Ok(screened) => (Ok((screened, spans)), callback, Short::EMPTY),
+                    Err((reason, who)) => (Err(reason), callback, who),
+                }
             }
         };
         match verdict {
-            Ok((id, spans, speaker)) => {
+            Ok((Screened { id, speaker }, spans)) => {
                 self.serial = id.serial;
                 let trace_id = labels.trace_id.map(Short::from_bytes).unwrap_or_default();
                 let arrived = self.arrival.unwrap_or(now);

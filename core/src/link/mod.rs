@@ -22,6 +22,7 @@ mod open;
 mod parts;
 pub(crate) mod responses;
 mod retry;
+mod screen;
 mod session;
 mod socket_url;
 mod upgrade;
@@ -44,8 +45,12 @@ use verdict::Outcome;
 pub use client_config::ClientConfig;
 pub use liveness::Tick;
 pub use parts::{FinishedId, MAX_PARTS, PartSet};
+#[cfg(feature = "webhook")]
+pub(crate) use responses::RESPONSE_MS;
 pub use responses::{CallbackSlot, Response};
 pub use session::{Answer, Reaction, Session, SessionRules, SessionStorage};
+#[cfg(feature = "webhook")]
+pub(crate) use session::{INBOX_MS, Screened};
 pub(crate) use socket_url::SocketUrl;
 
 /// From the wish for a stream to the answered upgrade.

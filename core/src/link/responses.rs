@@ -19,7 +19,7 @@ use crate::wire::frame::Frame;
 use crate::wire::writer::Writer;
 
 /// How long a callback may wait for its answer (protocol section 8.3).
-pub(super) const RESPONSE_MS: u64 = 2500;
+pub(crate) const RESPONSE_MS: u64 = 2500;
 /// Memory a host keeps in each place, so that an ordinary answer allocates nothing.
 const RETAINED: usize = 1024;
 

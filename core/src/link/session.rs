@@ -32,7 +32,7 @@ use crate::wire::json::Str;
 use crate::wire::writer::Writer;
 
 /// How long an event may wait for a verdict (protocol section 8.3).
-const INBOX_MS: u64 = 2000;
+pub(crate) const INBOX_MS: u64 = 2000;
 /// Undecodable messages in a row that end the connection (protocol section 4.3).
 pub(super) const STRIKES: u8 = 5;
 
@@ -126,6 +126,14 @@ pub(super) struct Offered {
     pub(super) stalls_at: Instant,
     /// For a chat message: the hash of its chat, and whether a bot wrote it.
     pub(super) speaker: Option<(u64, bool)>,
+}
+
+/// An event that may reach the application.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Screened {
+    pub(crate) id: DeliveryId,
+    /// For a chat message: the hash of its chat, and whether a bot wrote it.
+    pub(crate) speaker: Option<(u64, bool)>,
 }
 
 /// The protocol above whole messages. It outlives connections: delivered ids and the platform's pace are kept.
@@ -343,15 +351,7 @@ impl<'s> Session<'s> {
         if matches!(verdict, Verdict::Accepted | Verdict::Later) {
             self.room = self.room.saturating_sub(1);
             if offered.is_some() || id.serial <= self.serial {
-                let mut fresh = false;
-                for key in [id.event_key, id.message_key].into_iter().flatten() {
-                    if !self.seen.contains(now, key) {
-                        fresh = true;
-                        if self.seen.insert(now, key) {
-                            count(&mut report.stats.seen_evicted);
-                        }
-                    }
-                }
+                let fresh = self.remember(now, [id.event_key, id.message_key], report);
                 // Said twice it is still one event.
                 if offered.is_none() && fresh {
                     count(&mut report.stats.accepted);
@@ -362,10 +362,8 @@ impl<'s> Session<'s> {
         self.parts.release();
         let callback = offered.spans.callback;
         let mut later = false;
-        match offered.speaker.filter(|_| matches!(verdict, Verdict::Accepted | Verdict::Later)) {
-            Some((chat, true)) => self.gate.loops.bot_spoke(now, chat),
-            Some((chat, false)) => self.gate.loops.person_spoke(chat),
-            None => {}
+        if matches!(verdict, Verdict::Accepted | Verdict::Later) {
+            self.spoke(now, offered.speaker);
         }
         let trace_id = Some(offered.trace_id.as_str().as_bytes());
         match verdict {
@@ -440,7 +438,7 @@ impl<'s> Session<'s> {
     }
 
     /// The hash of an id as its unescaped text; an id with a NUL in it is none.
-    pub(super) fn id_key(&self, kind: u8, id: Str<'_>) -> Option<u64> {
+    pub(crate) fn id_key(&self, kind: u8, id: Str<'_>) -> Option<u64> {
         if id.chars().any(|ch| ch == '\0') {
             return None;
         }

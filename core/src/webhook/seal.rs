@@ -1,0 +1,194 @@
+//! What protects a body: its signature and its encryption (protocol section 17.2). Pure functions over slices.
+
+use aes::Aes256;
+use aes::cipher::{Array, BlockModeDecrypt as _, KeyIvInit as _};
+use base64ct::{Base64, Encoding as _};
+use sha1::Sha1;
+use sha2::{Digest as _, Sha256};
+use subtle::{Choice, ConditionallySelectable as _, ConstantTimeEq as _, ConstantTimeLess as _};
+
+/// Bytes of a block, of the initialisation vector, and of the longest padding.
+const BLOCK: usize = 16;
+
+/// The digest that `X-Lark-Signature` carries in hexadecimal.
+pub(super) fn event_digest(timestamp: &[u8], nonce: &[u8], encrypt_key: &[u8], body: &[u8]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for piece in [timestamp, nonce, encrypt_key, body] {
+        hash.update(piece);
+    }
+    hash.finalize().into()
+}
+
+/// The digest of an old card callback (protocol section 17.6).
+pub(super) fn card_digest(timestamp: &[u8], nonce: &[u8], token: &[u8], body: &[u8]) -> [u8; 20] {
+    let mut hash = Sha1::new();
+    for piece in [timestamp, nonce, token, body] {
+        hash.update(piece);
+    }
+    hash.finalize().into()
+}
+
+/// Whether `hex`, lower-case digits as the platform writes them, says `digest`.
+pub(super) fn says<const N: usize>(hex: &[u8], digest: &[u8; N]) -> bool {
+    // To bytes first: a comparison in constant time needs equal lengths.
+    unhex(hex).is_some_and(|said: [u8; N]| said.ct_eq(digest).into())
+}
+
+fn unhex<const N: usize>(hex: &[u8]) -> Option<[u8; N]> {
+    let (pairs, rest) = hex.as_chunks::<2>();
+    if pairs.len() != N || !rest.is_empty() {
+        return None;
+    }
+    let mut bytes = [0; N];
+    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+        *byte = nibble(*high)? << 4 | nibble(*low)?;
+    }
+    Some(bytes)
+}
+
+fn nibble(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => digit.checked_sub(b'0'),
+        b'a'..=b'f' => digit.checked_sub(b'a' - 10),
+        _ => None,
+    }
+}
+
+/// The hash of a key or token.
+pub(super) fn hash(text: &[u8]) -> [u8; 32] {
+    Sha256::digest(text).into()
+}
+
+/// The hash of a text that is told character by character.
+pub(super) fn hash_chars(chars: impl Iterator<Item = char>) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    chars.for_each(|ch| hash.update(ch.encode_utf8(&mut [0; 4])));
+    hash.finalize().into()
+}
+
+/// Whether two hashes are the same; how long it takes says nothing.
+pub(super) fn is_same(one: &[u8; 32], other: &[u8; 32]) -> bool {
+    one.ct_eq(other).into()
+}
+
+/// A decrypted text.
+pub(super) struct Opened<'b> {
+    /// The text; all blocks where the padding is wrong, so that what follows takes as long as if it were right.
+    pub(super) text: &'b [u8],
+    /// Whether the padding is right. To be asked last.
+    pub(super) is_padded: Choice,
+}
+
+/// Decrypts `base64` where it lies. `None`: it is no base64 in the standard alphabet with its padding, or of no length
+/// that a cipher text can have. `key` is the hash of the Encrypt Key.
+pub(super) fn open<'b>(key: &[u8; 32], base64: &'b mut [u8]) -> Option<Opened<'b>> {
+    if !base64.len().is_multiple_of(4) {
+        return None;
+    }
+    let len = Base64::decode_in_place(base64).ok()?.len();
+    let (iv, sealed) = base64.get_mut(..len)?.split_first_chunk_mut::<BLOCK>()?;
+    let (blocks, rest) = Array::slice_as_chunks_mut(&mut *sealed);
+    if blocks.is_empty() || !rest.is_empty() {
+        return None;
+    }
+    cbc::Decryptor::<Aes256>::new(&Array::from(*key), &Array::from(*iv)).decrypt_blocks(blocks);
+    let (padding, is_padded) = padding(sealed)?;
+    let len = sealed.len().checked_sub(usize::from(padding))?;
+    Some(Opened { text: sealed.get(..len)?, is_padded })
+}
+
+/// How many bytes of PKCS#7 padding end the blocks, 0 where it is wrong, looked at in constant time.
+fn padding(blocks: &[u8]) -> Option<(u8, Choice)> {
+    let last: &[u8; BLOCK] = blocks.last_chunk()?;
+    let said = last[BLOCK - 1];
+    let mut right = !said.ct_eq(&0) & said.ct_lt(&17);
+    for (from_end, byte) in (0_u8..).zip(last.iter().rev()) {
+        // Bytes before the padding may be anything.
+        right &= !from_end.ct_lt(&said) | byte.ct_eq(&said);
+    }
+    Some((u8::conditional_select(&0, &said, right), right))
+}
+
+/// Takes the JSON escapes out of a base64 text where it lies; the length of what is left. `None` for an escape that no
+/// base64 text has.
+pub(super) fn unescape(text: &mut [u8]) -> Option<usize> {
+    let (mut from, mut to) = (0_usize, 0_usize);
+    while let Some(&byte) = text.get(from) {
+        let (plain, len) = match (byte, text.get(from.saturating_add(1))) {
+            (b'\\', Some(b'/')) => (b'/', 2),
+            (b'\\', Some(b'u')) => {
+                let digits = text.get(from.saturating_add(2)..from.saturating_add(6))?;
+                let code = u32::from_str_radix(core::str::from_utf8(digits).ok()?, 16).ok()?;
+                (u8::try_from(code).ok().filter(u8::is_ascii)?, 6)
+            }
+            (b'\\', _) => return None,
+            _ => (byte, 1),
+        };
+        *text.get_mut(to)? = plain;
+        to = to.saturating_add(1);
+        from = from.saturating_add(len);
+    }
+    Some(to)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Opened, card_digest, event_digest, hash, open, padding, says, unescape};
+    use std::string::String;
+    use std::vec::Vec;
+
+    fn opened(key: &str, base64: &str) -> Option<Vec<u8>> {
+        let mut bytes = base64.as_bytes().to_vec();
+        let Opened { text, is_padded } = open(&hash(key.as_bytes()), &mut bytes)?;
+        bool::from(is_padded).then(|| text.to_vec())
+    }
+
+    #[test]
+    fn the_documented_signatures_come_out() {
+        let body = br#"{"encrypt":"x"}"#;
+        let event = event_digest(b"1700000000", b"n1", b"ekey", body);
+        assert!(says(b"6bd31c828c45e3a65f25d6a7eeb8185222c55b424858683a4d972e5239d0922d", &event));
+        let card = card_digest(b"1700000000", b"n1", b"ekey", body);
+        assert!(says(b"2991138e3e439abca04a90d2ec4006c9db51f6fc", &card));
+        assert!(!says(b"2991138e3e439abca04a90d2ec4006c9db51f6fd", &card));
+    }
+
+    #[test]
+    fn the_documented_texts_come_out() {
+        let hello = opened("test key", "P37w+VZImNgPEO1RBhJ6RtKl7n6zymIbEG1pReEzghk=");
+        assert_eq!(hello.as_deref(), Some(b"hello world".as_slice()));
+        assert_eq!(opened("test key", "AAECAwQFBgcICQoLDA0OD8OGviw+9d4ZKgwQfypff8I=").as_deref(), Some([].as_slice()));
+        assert_eq!(opened("tesT key", "P37w+VZImNgPEO1RBhJ6RtKl7n6zymIbEG1pReEzghk="), None);
+    }
+
+    #[test]
+    fn padding_is_one_to_sixteen_equal_bytes() {
+        for said in 0..=255_u8 {
+            for odd in 0..16 {
+                let mut block = [said; 16];
+                let right = |block: &[u8; 16]| padding(block).map(|(len, right)| (len, bool::from(right)));
+                let valid = (1..=16).contains(&said);
+                assert_eq!(right(&block), Some((if valid { said } else { 0 }, valid)), "{said}");
+                block[odd] ^= 1;
+                // Where the changed byte lies before the padding it is text.
+                let said = block[15];
+                let valid =
+                    (1..=16).contains(&said) && block[16 - usize::from(said)..].iter().all(|byte| *byte == said);
+                assert_eq!(right(&block), Some((if valid { said } else { 0 }, valid)), "{block:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn escapes_of_base64_are_taken_out_and_others_refused() {
+        let plain = |text: &str| {
+            let mut bytes = text.as_bytes().to_vec();
+            let len = unescape(&mut bytes)?;
+            Some(String::from_utf8(bytes[..len].to_vec()).unwrap())
+        };
+        assert_eq!(plain(r"ab\/c\u002B\u003d").as_deref(), Some("ab/c+="));
+        for wrong in [r"a\n", r"a\", r"\u12", r"\u00e9", r"\uzzzz", r"\u+0ff"] {
+            assert_eq!(plain(wrong), None, "{wrong}");
+        }
+    }
+}
