@@ -102,11 +102,9 @@ impl Webhook<'_> {
         if !head.is_json() {
             return Err(Refusal::ContentType);
         }
-        if content_length.is_some_and(|length| usize::try_from(length).is_ok_and(|length| length > self.max_body)) {
+        // Not as `usize`: what does not fit one is too big all the same.
+        if content_length.is_some_and(|length| length > self.max_body as u64) {
             return Err(Refusal::TooBig);
-        }
-        if head.is_ambiguous() {
-            return Err(Refusal::SignatureRepeated);
         }
         Ok(())
     }
@@ -125,6 +123,11 @@ impl Webhook<'_> {
         unix: Option<UnixMillis>,
     ) -> Result<Checked<'b>, Refusal> {
         self.admit(head, Some(body.len() as u64))?;
+        // Only now: whatever is refused before the body was read ends the connection, and this is answered as any wrong
+        // signature is.
+        if head.is_ambiguous() {
+            return Err(Refusal::SignatureRepeated);
+        }
         let proof = self.prove(head, body)?;
         if proof == Proof::None && self.encrypt_key().is_some() && body.len() > MAX_UNSIGNED {
             return Err(Refusal::SignatureMissing);
