@@ -205,3 +205,14 @@ fn s14_a_timestamp_that_is_no_number_of_seconds_is_stale() {
         let _ = aged(timestamp, unix);
     }
 }
+
+#[test]
+fn digits_moved_between_timestamp_and_nonce_keep_the_signature_and_lose_the_age() {
+    // What is signed is one text without borders.
+    let post = Post::plain(event()).sign("1700000000", "7n");
+    assert!(post.is_accepted());
+    for (timestamp, nonce) in [("17000000007", "n"), ("170000000", "07n"), ("1", "7000000007n")] {
+        assert_eq!(post.clone().set(TIMESTAMP, timestamp).set(NONCE, nonce).check(), Err(Refusal::Stale));
+    }
+    assert_eq!(post.clone().set(TIMESTAMP, "17000000007n").without(NONCE).check(), Err(Refusal::SignatureMissing));
+}
