@@ -21,6 +21,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod bot;
+mod callbacks;
 mod challenges;
 mod encryption;
 mod set_up;
