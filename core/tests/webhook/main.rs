@@ -25,5 +25,8 @@ mod bot;
 mod callbacks;
 mod challenges;
 mod encryption;
+mod ending;
+mod gate;
+mod memory;
 mod set_up;
 mod signatures;
