@@ -21,6 +21,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod allocations;
 mod bot;
 mod callbacks;
 mod challenges;
@@ -28,5 +29,8 @@ mod encryption;
 mod ending;
 mod gate;
 mod memory;
+mod random;
+mod secrets;
 mod set_up;
 mod signatures;
+mod vulnerabilities;
