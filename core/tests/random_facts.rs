@@ -3,8 +3,9 @@
 //!
 //! ```text
 //! dice ─► pool ─┬─► Life, below: peers that say anything, runtimes that do anything
-//!               └─► promises: an honest platform; every ack, answer and reaction is accounted for (line 8)
-//!                      └── gate: the rules of the gate, written a second time
+//!               ├─► promises: an honest platform; every ack, answer and reaction is accounted for (line 8)
+//!               │      └── gate: the rules of the gate, written a second time
+//!               └─► posted: the same for what is posted (feature `webhook`)
 //! ```
 #![cfg(feature = "alloc")]
 #![allow(
@@ -24,6 +25,9 @@ mod dice;
 mod gate;
 #[path = "random_facts/pool.rs"]
 mod pool;
+#[cfg(feature = "webhook")]
+#[path = "random_facts/posted.rs"]
+mod posted;
 #[path = "random_facts/promises.rs"]
 mod promises;
 mod support;
@@ -507,6 +511,43 @@ fn on_an_honest_platform_every_frame_is_acked_as_promised_and_the_gate_keeps_its
         "Stale",
         "answered",
         "reaction",
+    ] {
+        assert!(all.contains_key(what), "no life reached {what}");
+    }
+}
+
+#[cfg(feature = "webhook")]
+#[test]
+fn every_request_that_is_posted_gets_one_answer_in_time_and_nothing_is_delivered_twice() {
+    type Sums = std::collections::BTreeMap<String, u64>;
+    let seeds = number("LARKWIRE_SEEDS", 1000);
+    let sums = lives::<Sums>(seeds, |seed, sums| posted::live(seed, number("LARKWIRE_STEPS", 120), sums));
+    let mut all = Sums::new();
+    for (what, times) in sums.into_iter().flatten() {
+        *all.entry(what).or_insert(0) += times;
+    }
+    println!("{seeds} lives: {all:?}");
+    for what in [
+        "Accepted",
+        "BotIdentityUnknown",
+        "BotLoop",
+        "BotSender",
+        "Discarded",
+        "Duplicate",
+        "InboxFull",
+        "Later",
+        "Malformed",
+        "NoMention",
+        "OtherApp",
+        "Refused",
+        "SelfSent",
+        "SenderNotAllowed",
+        "Stale",
+        "answered",
+        "attack",
+        "kept over a restart",
+        "late",
+        "timed out",
     ] {
         assert!(all.contains_key(what), "no life reached {what}");
     }

@@ -130,20 +130,20 @@ fn a_warm_bot_on_the_heap_allocates_nothing_from_request_to_answer() {
     let (worst, good) = day(&mut bot, &webhook, 2400, 3200);
     println!("heap, warm: at most {worst} allocations a request ({cold} while cold), {good} of 815 answered 200");
     assert!(cold > 0 && warm_up > 2400, "{cold} {warm_up}");
-    assert_eq!((worst, good), (0, 802));
+    assert_eq!((worst, good), (0, 803));
 }
 
 #[test]
 fn a_bot_in_fixed_storage_never_allocates_for_what_is_posted() {
+    let (mut texts, mut rooms) = ([0; 64], [[0; 2048]; 4]);
+    let [a, b, c, d] = &mut rooms;
+    let mut slots = [a, b, c, d].map(|room| PostSlot::new(Region::fixed(room)));
     let mut buffers = Buffers::<2048, 1024, 2048, 1024, 4096>::new();
     let mut tables = buffers.tables();
-    let (mut texts, mut rooms) = ([0; 64], [[0; 2048]; 4]);
     let posts: Vec<_> = (0..1600).map(request).chain(attacks()).map(|post| (post.body.clone(), post)).collect();
     let mut good = 0_u64;
     let count = allocations(|| {
         let webhook = Webhook::new(&rules(), Region::fixed(&mut texts)).unwrap();
-        let [a, b, c, d] = &mut rooms;
-        let mut slots = [a, b, c, d].map(|room| PostSlot::new(Region::fixed(room)));
         let mut bot = Bot::new(settings(), tables.storage(), Seed([5; 32])).unwrap();
         bot.accept_posts(&webhook, Slots::fixed(&mut slots));
         bot.handle_timeout(Instant::ZERO);
