@@ -4,14 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use larkwire_core::fault::DropReason;
-use larkwire_core::webhook::{Refusal, Webhook, WebhookRules};
+use larkwire_core::webhook::{Refusal, Webhook};
 use larkwire_core::wire::writer::Writer;
 use larkwire_core::{Config, DeliveryId, Identity, LinkMode, ResponseId, Seed, State, Storage, UnixMillis, Verdict};
-use serde_json::{Value, json};
 
 use super::dice::Dice;
 use super::gate::Gate;
 use super::pool::{Deed, Kind, PEOPLE, Who, rules};
+use super::poster::{doors, request, token};
 use super::support::*;
 
 const PLACES: usize = 5;
@@ -47,36 +47,6 @@ impl Request {
             matches!(self.deed.kind, Kind::Card | Kind::OldCard).then(|| format!("token:{}", token(&self.deed)));
         click.into_iter().chain([format!("signature:{}", self.post.get(SIGNATURE))])
     }
-}
-
-/// A few clicks share theirs; some have none.
-fn token(deed: &Deed) -> String {
-    if deed.n % 17 == 0 { String::new() } else { format!("c-{}", deed.n / 2) }
-}
-
-fn request(deed: &Deed, dice: &mut Dice) -> Post {
-    let mut json: Value = match deed.kind {
-        Kind::Broken => json!({ "x": deed.n }),
-        _ => serde_json::from_str(&deed.json()).unwrap(),
-    };
-    match deed.kind {
-        Kind::Broken | Kind::V1 => json["token"] = json!(TOKEN),
-        Kind::OldCard => json["token"] = json!(token(deed)),
-        _ => json["header"]["token"] = json!(TOKEN),
-    }
-    if deed.kind == Kind::Card {
-        json["event"]["token"] = json!(token(deed));
-    }
-    let json = json.to_string();
-    let body = if dice.one_in(2) { wrap(&encrypt(KEY, json.as_bytes())) } else { json.into_bytes() };
-    // Few of them, so that the very same request comes again.
-    let (stamp, nonce) = ((UNIX + 1000 * dice.below(2) as u64).to_string(), format!("n-{}", dice.below(2)));
-    let post = Post::plain(body);
-    if deed.kind == Kind::OldCard { post.sign_card(&stamp, &nonce) } else { post.sign(&stamp, &nonce) }
-}
-
-fn doors() -> Webhook<'static> {
-    webhook_with(&WebhookRules { old_cards: true, ..super::support::rules() })
 }
 
 struct Life {
