@@ -10,7 +10,7 @@ use super::support::*;
 
 /// A few clicks share theirs; some have none.
 pub(crate) fn token(deed: &Deed) -> String {
-    if deed.n % 17 == 0 { String::new() } else { format!("c-{}", deed.n / 2) }
+    if deed.n.is_multiple_of(17) { String::new() } else { format!("c-{}", deed.n / 2) }
 }
 
 pub(crate) fn request(deed: &Deed, dice: &mut Dice) -> Post {
