@@ -9,7 +9,8 @@ use crate::webhook::{Desk, PostAnswer, PostId, PostSlot, Posted, Posting, Refusa
 impl<'s> Bot<'s> {
     /// Makes places for events that are posted, as many as may wait for a verdict or an answer at once. Without, every one
     /// is refused. Ids of delivered events, and signatures with them, are remembered for at least twice the
-    /// [freshness](crate::webhook::Freshness), so that no request passes twice.
+    /// [freshness](crate::webhook::Freshness), so that no request passes twice; so this comes before
+    /// [`restore_seen`](Self::restore_seen).
     pub fn accept_posts(&mut self, webhook: &Webhook<'_>, slots: Slots<'s, PostSlot<'s>>) {
         self.desk = Desk::new(slots);
         self.link.session.remember_for(webhook.freshness().window_ms().saturating_mul(2));
