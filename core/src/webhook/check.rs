@@ -102,13 +102,28 @@ impl Webhook<'_> {
         if !head.is_json() {
             return Err(Refusal::ContentType);
         }
-        if content_length.is_some_and(|length| usize::try_from(length).is_ok_and(|length| length > self.max_body)) {
+        let is_longer = |limit: usize| content_length.is_some_and(|length| length > limit as u64);
+        if is_longer(self.max_body) {
             return Err(Refusal::TooBig);
         }
         if head.is_ambiguous() {
             return Err(Refusal::SignatureRepeated);
         }
+        if is_longer(self.body_limit(head)) {
+            return Err(Refusal::SignatureMissing);
+        }
         Ok(())
+    }
+
+    /// Bytes that the body of such a request may have. A longer one need not be read to its end.
+    pub fn body_limit(&self, head: &RequestHead<'_>) -> usize {
+        if head.is_signed() || !self.needs_signature() { self.max_body } else { self.max_body.min(MAX_UNSIGNED) }
+    }
+
+    /// Whether requests must be signed: always, but for
+    /// [`dangerously_allow_missing_keys`](super::WebhookRules::dangerously_allow_missing_keys).
+    pub fn needs_signature(&self) -> bool {
+        self.encrypt_key().is_some()
     }
 
     /// Judges a whole request at the time of day `unix`; `body` is decrypted where it lies.
@@ -126,9 +141,6 @@ impl Webhook<'_> {
     ) -> Result<Checked<'b>, Refusal> {
         self.admit(head, Some(body.len() as u64))?;
         let proof = self.prove(head, body)?;
-        if proof == Proof::None && self.encrypt_key().is_some() && body.len() > MAX_UNSIGNED {
-            return Err(Refusal::SignatureMissing);
-        }
         if proof != Proof::None {
             self.check_age(head, unix)?;
         }
@@ -142,13 +154,13 @@ impl Webhook<'_> {
             self.check_token(members.token, Proof::None)?;
             return Ok(Checked::Challenge(Challenge(members.challenge.ok_or(Refusal::NotJson)?)));
         }
-        if proof == Proof::None && self.encrypt_key().is_some() {
+        if proof == Proof::None && self.needs_signature() {
             return Err(Refusal::SignatureMissing);
         }
         let token = match outline.envelope() {
             // Its own token is for updating the card; that it knows ours is what the signature says.
             Some(Envelope::Card) => {
-                let needs_proof = self.encrypt_key().is_some() || self.verification_token().is_some();
+                let needs_proof = self.needs_signature() || self.verification_token().is_some();
                 if proof == Proof::None && needs_proof {
                     return Err(Refusal::SignatureMissing);
                 }
