@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::endpoint::Endpoint;
 use super::record::{ConnectionId, PushId};
-use super::webhook::{ChallengeVerdict, WebhookFailure};
+use super::webhook::{ChallengeVerdict, HostileAnswer, WebhookFailure};
 
 /// What a [`Record`](super::Record) tells. In JSON the name of the variant is the member `kind`, in snake case.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -134,6 +134,8 @@ pub enum Kind {
         /// Why.
         reason: String,
     },
+    /// A hostile request was sent to a webhook.
+    HostileSent(HostileAnswer),
     /// The client's app-level ping.
     Pinged {
         /// Where.

@@ -192,7 +192,9 @@ impl Post {
     }
 
     fn settle(&self, state: &mut State, request: &WebhookRequest) {
-        if let Ok(webhook) = state.webhook(&self.app_id) {
+        if let Ok(webhook) = state.webhook(&self.app_id)
+            && !self.composed.callback
+        {
             webhook.accepted = Some(request.clone());
         }
         let token = self.composed.event.get("token").and_then(Value::as_str).filter(|_| self.composed.callback);
@@ -231,6 +233,6 @@ impl Post {
     }
 }
 
-fn text(bytes: &[u8]) -> String {
+pub(super) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }

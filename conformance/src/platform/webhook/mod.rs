@@ -29,9 +29,14 @@
 //! # }
 //! ```
 
+mod control;
 mod deliver;
+mod flood;
+mod forge;
+mod hostile;
 mod seal;
 mod send;
+mod variants;
 
 use std::fmt;
 
@@ -41,6 +46,8 @@ use tokio::io::DuplexStream;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 pub use self::deliver::ChallengeVerdict;
+pub use self::flood::SlowAnswer;
+pub use self::hostile::{Expected, Hostile, HostileAnswer, hostile_list};
 pub use self::seal::{
     NONCE, REQUEST_ID, SIGNATURE, Stamp, TIMESTAMP, WebhookRequest, card_signature, decrypt, encrypt, signature,
 };
@@ -144,6 +151,8 @@ pub enum WebhookError {
     UnknownApp(String),
     /// The app has no webhook.
     NotSubscribed(String),
+    /// The app's webhook has no Encrypt Key, and this needs one.
+    NoKey(String),
     /// The URL cannot be used, and why.
     Url(String),
     /// The list has no such request.
@@ -157,6 +166,7 @@ impl fmt::Display for WebhookError {
             Self::NotSubscribed(app_id) => {
                 write!(f, "app {app_id:?} has no webhook: call subscribe_webhook first")
             }
+            Self::NoKey(app_id) => write!(f, "the webhook of app {app_id:?} has no Encrypt Key"),
             Self::Url(why) => write!(f, "the webhook's URL {why}"),
             Self::UnknownName(name) => write!(f, "no hostile request is called {name:?}"),
         }
@@ -206,8 +216,7 @@ impl Platform {
     /// # Errors
     /// The app is not registered.
     pub fn unsubscribe_webhook(&self, app_id: &str) -> Result<(), WebhookError> {
-        self.shared.state().app_mut(app_id)?.webhook = None;
-        Ok(())
+        self.shared.unsubscribe_webhook(app_id)
     }
 
     /// Takes the connections of the app's webhook inside the process instead of over TCP: with tokio's paused clock,
@@ -243,7 +252,7 @@ impl Platform {
 }
 
 impl Shared {
-    pub(super) fn subscribe_webhook(&self, spec: WebhookSpec) -> Result<(), WebhookError> {
+    fn subscribe_webhook(&self, spec: WebhookSpec) -> Result<(), WebhookError> {
         let target = Target::of(&spec.url)?;
         let mut state = self.state();
         let app = state.app_mut(&spec.app_id)?;
@@ -251,6 +260,11 @@ impl Shared {
         let secrets: Vec<_> = secrets.filter(|secret| !secret.is_empty()).collect();
         app.webhook = Some(Webhook { spec, target, accepted: None });
         state.secrets.extend(secrets);
+        Ok(())
+    }
+
+    fn unsubscribe_webhook(&self, app_id: &str) -> Result<(), WebhookError> {
+        self.state().app_mut(app_id)?.webhook = None;
         Ok(())
     }
 }
