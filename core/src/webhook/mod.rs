@@ -41,6 +41,8 @@
 mod check;
 mod desk;
 mod members;
+#[cfg(test)]
+mod order;
 mod quota;
 mod refusal;
 mod request;

@@ -106,7 +106,8 @@ impl Refusal {
             | Self::Undecryptable => 401,
         };
         // Where the body was not read to its end, its rest must not be taken for the next request.
-        let close = matches!(self, Self::ContentType | Self::Method | Self::Slow | Self::TooBig | Self::TooMany);
+        let close =
+            matches!(self, Self::ContentType | Self::Method | Self::Path | Self::Slow | Self::TooBig | Self::TooMany);
         Reply { status, body: br#"{"msg":"refused"}"#, close }
     }
 
