@@ -69,7 +69,8 @@ impl Careful {
             body = parse(&decrypt(KEY, text)?);
         }
         let verification = body.as_ref().is_some_and(|body| body["type"] == "url_verification");
-        if !signed && !(verification && encrypted.is_some()) {
+        let may_be_unsigned = verification && encrypted.is_some();
+        if !signed && !may_be_unsigned {
             return None;
         }
         // Malformed, but from the platform.

@@ -202,6 +202,7 @@ impl WebhookRequest {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 pub(super) mod tests {
     use super::*;
 

@@ -194,6 +194,7 @@ pub fn decrypt(key: &str, encrypted: &str) -> Option<Vec<u8>> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where it fails")]
 mod tests {
     use serde_json::Value;
 
