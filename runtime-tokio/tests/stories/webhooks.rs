@@ -334,3 +334,39 @@ async fn what_comes_before_the_bot_knows_itself_is_left_to_the_platform_and_come
     assert_eq!(next(&mut events).await.text().as_deref(), Some("early"));
     assert_eq!(client.stats().refused(Refusal::IdentityUnknown), 1);
 }
+
+/// Every request that only an attacker or a broken proxy sends, by name.
+#[tokio::test]
+async fn what_is_hostile_is_refused_in_the_same_words_and_what_is_only_odd_is_taken() {
+    use larkwire_conformance::platform::{Expected, hostile_list};
+
+    let platform = platform().await;
+    let (client, events, serving) = hooked_with(&platform, &settings(&platform).inbox(4096).webhook(keys())).await;
+    let mut wrong = Vec::new();
+    let mut seen = 0;
+    let mut bots = Vec::new();
+    for hostile in hostile_list() {
+        let mut answer = platform.hostile(APP, hostile.name).await.unwrap();
+        if answer.status == Some(429) {
+            // So many unsigned ones at once are too many: at another bot it is the first.
+            bots.push(hooked(&platform).await);
+            answer = platform.hostile(APP, hostile.name).await.unwrap();
+        }
+        if !answer.as_expected {
+            wrong.push(format!("{}: {answer:?}", hostile.name));
+        }
+        if matches!(hostile.expected, Expected::Refused) {
+            assert_eq!((answer.status, answer.body.as_str()), (Some(401), r#"{"msg":"refused"}"#), "{}", hostile.name);
+        }
+        seen += 1;
+    }
+    assert!(wrong.is_empty(), "{} of {seen}:\n{}", wrong.len(), wrong.join("\n"));
+    bots.push((client, events, serving));
+    let mut heard = 0;
+    for (client, mut events, serving) in bots {
+        assert_eq!(post(serving.local_addr(), &sealed(1, &message(1, "and yet"))).await.status, 200);
+        heard += rest(&client, &mut events).await.len() - 1;
+    }
+    let taken = hostile_list().filter(|hostile| matches!(hostile.expected, Expected::Accepted)).count();
+    assert_eq!(heard, taken, "of {seen}");
+}
