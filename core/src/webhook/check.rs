@@ -109,6 +109,12 @@ impl Webhook<'_> {
         Ok(())
     }
 
+    /// Whether requests must be signed: always, but for
+    /// [`dangerously_allow_missing_keys`](super::WebhookRules::dangerously_allow_missing_keys).
+    pub fn needs_signature(&self) -> bool {
+        self.encrypt_key().is_some()
+    }
+
     /// Judges a whole request at the time of day `unix`; `body` is decrypted where it lies.
     ///
     /// # Errors
@@ -129,7 +135,7 @@ impl Webhook<'_> {
             return Err(Refusal::SignatureRepeated);
         }
         let proof = self.prove(head, body)?;
-        if proof == Proof::None && self.encrypt_key().is_some() && body.len() > MAX_UNSIGNED {
+        if proof == Proof::None && self.needs_signature() && body.len() > MAX_UNSIGNED {
             return Err(Refusal::SignatureMissing);
         }
         if proof != Proof::None {
@@ -145,13 +151,13 @@ impl Webhook<'_> {
             self.check_token(members.token, Proof::None)?;
             return Ok(Checked::Challenge(Challenge(members.challenge.ok_or(Refusal::NotJson)?)));
         }
-        if proof == Proof::None && self.encrypt_key().is_some() {
+        if proof == Proof::None && self.needs_signature() {
             return Err(Refusal::SignatureMissing);
         }
         let token = match outline.envelope() {
             // Its own token is for updating the card; that it knows ours is what the signature says.
             Some(Envelope::Card) => {
-                let needs_proof = self.encrypt_key().is_some() || self.verification_token().is_some();
+                let needs_proof = self.needs_signature() || self.verification_token().is_some();
                 if proof == Proof::None && needs_proof {
                     return Err(Refusal::SignatureMissing);
                 }

@@ -162,7 +162,8 @@ impl Life {
         assert_eq!((seen.refusal, seen.id.is_some()), (None, said.is_ok()));
         let default = request.event_default();
         if let Err(reason) = said {
-            let full = reason == DropReason::InboxFull && !request.deed.is_callback();
+            let again = matches!(reason, DropReason::InboxFull | DropReason::BotIdentityUnknown);
+            let full = again && !request.deed.is_callback();
             assert_eq!(self.w.answer_to(request.n), Some(if full { FULL } else { default }), "{reason:?}");
             request.checked = true;
             self.count(&format!("{reason:?}"));

@@ -143,6 +143,17 @@ fn places_of_different_sizes_are_used_as_they_fit() {
 }
 
 #[test]
+fn what_no_place_could_hold_is_answered_200_and_reported() {
+    let mut w = World::with(Config { link: LinkMode::Off, ..config() }, Storage::growable());
+    w.bot.accept_posts(&webhook(), Slots::fixed(Box::leak(Box::new([PostSlot::new(Region::growable(100))]))));
+    w.fact(|bot, now| bot.handle_wall_clock(now, Some(UnixMillis(UNIX * 1000))));
+    w.start();
+    let n = w.post(&message(1));
+    assert_eq!((w.answer_to(n), w.dropped(DropReason::TooBig), w.delivered.len()), (Some(SUCCESS), 1, 0));
+    assert_eq!(w.bot.stats().refused(Refusal::InboxFull), 0);
+}
+
+#[test]
 fn two_copies_that_wait_at_once_are_delivered_once_and_both_answered_200() {
     let mut w = held();
     let first = w.post(&message(1));
