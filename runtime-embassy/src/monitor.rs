@@ -124,7 +124,7 @@ impl Inner<'_> {
             self.callers.wake();
         }
         #[cfg(feature = "webhook")]
-        self.wake_requests();
+        self.settle_requests();
     }
 
     fn submit(&mut self, call: Call<'_>) -> Option<Result<CallId, Misuse>> {
@@ -161,8 +161,6 @@ impl Inner<'_> {
             }
             self.complete(id);
         }
-        #[cfg(feature = "webhook")]
-        self.discard_answers();
     }
 
     /// Frees a place of the outbox; somebody may wait for it, or for the result behind this one.

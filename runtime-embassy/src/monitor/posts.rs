@@ -45,8 +45,16 @@ impl Monitor<'_> {
 }
 
 impl Inner<'_> {
-    pub(super) fn wake_requests(&mut self) {
-        if self.bot.poll_posted().is_some() || self.bot.ended().is_some() {
+    /// Throws answers away that nobody waits for, and wakes who may take the next one.
+    pub(super) fn settle_requests(&mut self) {
+        while let Some(id) = self.bot.poll_posted().map(|answer| answer.id) {
+            if self.requests.awaited.contains(&Some(id)) {
+                self.requests.wakers.wake();
+                return;
+            }
+            self.bot.handle_answered(now(), id);
+        }
+        if self.bot.ended().is_some() {
             self.requests.wakers.wake();
         }
     }
@@ -85,23 +93,9 @@ impl Inner<'_> {
             room.copy_from_slice(body);
             room.len()
         });
-        self.answered(id);
-        Some(Taken { status, close, copied })
-    }
-
-    pub(super) fn discard_answers(&mut self) {
-        while let Some(id) = self.bot.poll_posted().map(|answer| answer.id) {
-            if self.requests.awaited.contains(&Some(id)) {
-                break;
-            }
-            self.answered(id);
-        }
-    }
-
-    /// Frees a place; somebody may wait for the answer behind this one.
-    fn answered(&mut self, id: PostId) {
         self.bot.handle_answered(now(), id);
         self.wake();
+        Some(Taken { status, close, copied })
     }
 }
 
@@ -117,8 +111,6 @@ impl Drop for Awaited<'_, '_> {
         for place in inner.requests.awaited.iter_mut().filter(|place| **place == Some(self.id)) {
             *place = None;
         }
-        // An answer that is there already must not hold up the ones behind it.
-        inner.discard_answers();
         inner.wake();
     }
 }
