@@ -31,6 +31,8 @@ struct Shared {
     end: watch::Receiver<Option<End>>,
     task: AbortHandle,
     split_text_at: usize,
+    #[cfg(feature = "webhook")]
+    webhook: Option<crate::webhook::WebhookService>,
 }
 
 /// Held by the bot's task: when the task goes, with its runtime or in a panic, nobody is left waiting.
@@ -77,23 +79,25 @@ impl Client {
             }
             if config.link == LinkMode::Connect {
                 tracing::info!("connecting to {}", config.domain.base());
-                if config.gate.allowed_users.is_empty() {
-                    tracing::warn!(
-                        "nobody may speak to this bot: allowed_users is empty; add ids, or \"*\" for everybody"
-                    );
-                }
+            }
+            if settings.hears() && config.gate.allowed_users.is_empty() {
+                tracing::warn!("nobody may speak to this bot: allowed_users is empty; add ids, or \"*\" for everybody");
             }
             Ok::<_, SettingsError>(bot)
         })?;
         bot.handle_wall_clock(Instant::ZERO, unix_now());
         // A client for calls hears nothing that it could remember.
-        let path = settings.dedup_file.as_deref().filter(|_| settings.link == LinkMode::Connect);
+        let path = settings.dedup_file.as_deref().filter(|_| settings.hears());
         let memory = path.map(|path| SeenFile::open(path, &mut bot, Instant::ZERO));
         let memory = memory.transpose()?;
         for (chat_id, locale) in &settings.chat_locales {
             bot.set_chat_locale(chat_id, Some(*locale)).map_err(|error| SettingsError::new("chat_locales", error))?;
         }
+        #[cfg(feature = "webhook")]
+        let webhook = settings.webhook.as_ref().map(|webhook| webhook.open(&mut bot)).transpose()?;
         let monitor = Arc::new(Monitor::new(bot));
+        #[cfg(feature = "webhook")]
+        let webhook = webhook.map(|webhook| crate::webhook::WebhookService::new(webhook, Arc::clone(&monitor)));
         let (sender, end) = watch::channel(None);
         let (running, connect) = (Running(Arc::clone(&monitor)), Arc::new(connect));
         let task = tokio::spawn(async move {
@@ -101,7 +105,23 @@ impl Client {
             sender.send_replace(Some(end));
         });
         let task = task.abort_handle();
-        Ok(Self { shared: Arc::new(Shared { monitor, end, task, split_text_at: settings.split_text_at }) })
+        Ok(Self {
+            shared: Arc::new(Shared {
+                monitor,
+                end,
+                task,
+                split_text_at: settings.split_text_at,
+                #[cfg(feature = "webhook")]
+                webhook,
+            }),
+        })
+    }
+
+    /// What takes the platform's posts, to be mounted in a server: see [`webhook`](crate::webhook). `None` without
+    /// [`Settings::webhook`].
+    #[cfg(feature = "webhook")]
+    pub fn webhook(&self) -> Option<crate::webhook::WebhookService> {
+        self.shared.webhook.clone()
     }
 
     /// Makes a call and waits for its result; while the outbox is full it waits for a place. A call that was accepted is

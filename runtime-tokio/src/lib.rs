@@ -14,6 +14,8 @@ mod monitor;
 mod order;
 mod report;
 mod settings;
+#[cfg(feature = "webhook")]
+pub mod webhook;
 
 pub use client::{CallAnswer, CallResult, Client, Submitted};
 pub use event::{Event, Media};

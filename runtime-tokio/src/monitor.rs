@@ -33,6 +33,8 @@ struct Inner {
     signs: Signs,
     spare: Signs,
     waiters: HashMap<CallId, oneshot::Sender<CallResult>>,
+    #[cfg(feature = "webhook")]
+    posts: crate::webhook::Waiting,
 }
 
 pub(crate) struct LaneBell {
@@ -61,7 +63,14 @@ impl Monitor {
             outbox: Semaphore::new(OUTBOX),
             notices: watch::Sender::new(None),
             state: watch::Sender::new(bot.state()),
-            inner: Mutex::new(Inner { bot, signs: Signs::default(), spare: Signs::default(), waiters: HashMap::new() }),
+            inner: Mutex::new(Inner {
+                bot,
+                signs: Signs::default(),
+                spare: Signs::default(),
+                waiters: HashMap::new(),
+                #[cfg(feature = "webhook")]
+                posts: crate::webhook::Waiting::default(),
+            }),
             lanes: (0..lanes).map(|_| bell()).collect(),
             clock: Notify::new(),
             deliver: Notify::new(),
@@ -124,7 +133,20 @@ impl Monitor {
         result
     }
 
+    /// Hands a posted event to the bot; its answer comes through the channel, unless it is known at once.
+    #[cfg(feature = "webhook")]
+    pub(crate) fn post(&self, posted: &larkwire_core::webhook::Posted<'_>) -> crate::webhook::Answering {
+        let mut inner = self.lock();
+        let Inner { bot, posts, .. } = &mut *inner;
+        let answering = posts.post(bot, self.now(), posted);
+        self.wake(&mut inner);
+        self.report.notify_one();
+        answering
+    }
+
     fn wake(&self, inner: &mut Inner) {
+        #[cfg(feature = "webhook")]
+        inner.posts.answer(&mut inner.bot, self.now());
         let Inner { bot, signs, spare, .. } = inner;
         spare.lanes.clear();
         spare.lanes.extend((0..self.lanes.len()).map(|index| {

@@ -37,6 +37,12 @@ pub(crate) fn log(notice: &Notice) {
             tracing::warn!("the platform does not say who the bot is: {fault}; asked again in {}", seconds(wait_ms));
         }
         Notice::IdentityKnown { open_id } => tracing::info!(%open_id, "the bot knows itself"),
+        #[cfg(feature = "webhook")]
+        Notice::PostRefused { reason, times } => {
+            tracing::warn!(times, "requests to the webhook were refused; the last one: {reason}");
+        }
+        #[cfg(feature = "webhook")]
+        Notice::UrlVerified => tracing::info!("the platform has verified the request URL"),
         Notice::ReactionFailed { fault } => tracing::warn!("a reaction did not get through: {fault}"),
         Notice::LinkLost { fault: fault @ LinkFault::DiscoveryCode(_), wait_ms } => {
             tracing::warn!("{fault}; next attempt in {}", seconds(wait_ms));

@@ -43,6 +43,8 @@ pub struct Settings {
     pub(crate) split_text_at: usize,
     own_open_id: Option<String>,
     pub(crate) link: LinkMode,
+    #[cfg(feature = "webhook")]
+    pub(crate) webhook: Option<crate::webhook::WebhookSettings>,
 }
 
 impl fmt::Debug for Settings {
@@ -85,6 +87,8 @@ impl Settings {
             split_text_at: SPLIT_AT,
             own_open_id: None,
             link: LinkMode::Connect,
+            #[cfg(feature = "webhook")]
+            webhook: None,
         }
     }
 
@@ -254,6 +258,24 @@ impl Settings {
         self
     }
 
+    /// Events are posted by the platform; no long connection is made, unless [`link`](Self::link) asks for one afterwards.
+    /// See [`webhook`](crate::webhook).
+    #[cfg(feature = "webhook")]
+    #[must_use]
+    pub fn webhook(mut self, webhook: crate::webhook::WebhookSettings) -> Self {
+        self.webhook = Some(webhook);
+        self.link(LinkMode::Off)
+    }
+
+    /// Whether events are to be heard, by whichever way.
+    pub(crate) fn hears(&self) -> bool {
+        #[cfg(feature = "webhook")]
+        if self.webhook.is_some() {
+            return true;
+        }
+        self.link == LinkMode::Connect
+    }
+
     /// Settings for the same app at the same place, everything else at its default: to look at an app without doing what
     /// its bot does.
     #[must_use]
@@ -310,17 +332,17 @@ impl Settings {
             on_fatal: self.on_fatal,
             gate: GateRules {
                 allowed_users: &allowed,
-                // Without a connection there is nothing to hear, and no need to know who the bot is.
-                mention_only: self.mention_only && self.link == LinkMode::Connect,
+                // Where nothing is heard there is no need to know who the bot is.
+                mention_only: self.mention_only && self.hears(),
                 respond_to_mention_all: self.respond_to_mention_all,
                 allow_bots: self.allow_bots,
                 stale_after_ms: self.stale_after_ms,
             },
             ack_reactions: self.ack_reactions,
-            own_open_id: match (&self.own_open_id, self.link) {
-                (Some(open_id), _) => OwnOpenId::Given(open_id),
-                (None, LinkMode::Connect) => OwnOpenId::Fetched,
-                (None, _) => OwnOpenId::Unused,
+            own_open_id: match &self.own_open_id {
+                Some(open_id) => OwnOpenId::Given(open_id),
+                None if self.hears() => OwnOpenId::Fetched,
+                None => OwnOpenId::Unused,
             },
             link: self.link,
             dangerously_allow_plaintext: self.plaintext,

@@ -102,13 +102,17 @@ impl Webhook<'_> {
         if !head.is_json() {
             return Err(Refusal::ContentType);
         }
-        if content_length.is_some_and(|length| usize::try_from(length).is_ok_and(|length| length > self.max_body)) {
+        // Not as `usize`: what does not fit one is too big all the same.
+        if content_length.is_some_and(|length| length > self.max_body as u64) {
             return Err(Refusal::TooBig);
         }
-        if head.is_ambiguous() {
-            return Err(Refusal::SignatureRepeated);
-        }
         Ok(())
+    }
+
+    /// Whether requests must be signed: always, but for
+    /// [`dangerously_allow_missing_keys`](super::WebhookRules::dangerously_allow_missing_keys).
+    pub fn needs_signature(&self) -> bool {
+        self.encrypt_key().is_some()
     }
 
     /// Judges a whole request at the time of day `unix`; `body` is decrypted where it lies.
@@ -125,8 +129,13 @@ impl Webhook<'_> {
         unix: Option<UnixMillis>,
     ) -> Result<Checked<'b>, Refusal> {
         self.admit(head, Some(body.len() as u64))?;
+        // Only now: whatever is refused before the body was read ends the connection, and this is answered as any wrong
+        // signature is.
+        if head.is_ambiguous() {
+            return Err(Refusal::SignatureRepeated);
+        }
         let proof = self.prove(head, body)?;
-        if proof == Proof::None && self.encrypt_key().is_some() && body.len() > MAX_UNSIGNED {
+        if proof == Proof::None && self.needs_signature() && body.len() > MAX_UNSIGNED {
             return Err(Refusal::SignatureMissing);
         }
         if proof != Proof::None {
@@ -142,13 +151,13 @@ impl Webhook<'_> {
             self.check_token(members.token, Proof::None)?;
             return Ok(Checked::Challenge(Challenge(members.challenge.ok_or(Refusal::NotJson)?)));
         }
-        if proof == Proof::None && self.encrypt_key().is_some() {
+        if proof == Proof::None && self.needs_signature() {
             return Err(Refusal::SignatureMissing);
         }
         let token = match outline.envelope() {
             // Its own token is for updating the card; that it knows ours is what the signature says.
             Some(Envelope::Card) => {
-                let needs_proof = self.encrypt_key().is_some() || self.verification_token().is_some();
+                let needs_proof = self.needs_signature() || self.verification_token().is_some();
                 if proof == Proof::None && needs_proof {
                     return Err(Refusal::SignatureMissing);
                 }
