@@ -287,6 +287,23 @@ fn a_posted_copy_of_what_the_long_connection_shows_is_settled_with_it() {
 }
 
 #[test]
+fn what_the_long_connection_shows_is_settled_with_its_posted_copy() {
+    let mut w = World::with(config(), Storage::growable()).open();
+    w.serve(&webhook(), 4);
+    w.script.app = App::Hold;
+    let posted = w.post(&message(1));
+    w.event("m1", &message_json("e1", "om_1", "hi"));
+    w.see_delivery();
+    w.decide(Verdict::Accepted);
+    assert_eq!((w.answer_to(posted), w.acks.len(), w.bot.poll_delivery().is_none()), (Some(SUCCESS), 1, true));
+    assert_eq!((w.dropped(DropReason::Duplicate), w.bot.stats().accepted), (1, 1));
+    // The connection goes on.
+    w.script.app = App::Accept;
+    w.event("m2", &message_json("e2", "om_2", "hi"));
+    assert_eq!((w.ids().pop(), w.acks.len()), (Some("e2"), 2));
+}
+
+#[test]
 fn refused_requests_are_counted_and_told_at_most_once_a_minute() {
     let mut w = held();
     let told = |w: &World| -> Vec<(u64, Refusal, u32)> {
