@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::config::AppSpec;
 use super::frame::{DATA, Frame, Header};
-use super::push::{Payload, Push};
+use super::push::{Payload, Push, Route};
 
 /// The one tenant of the platform.
 pub(super) const TENANT_KEY: &str = "tenant";
@@ -33,8 +33,9 @@ struct EnvelopeHeader<'a> {
 }
 
 impl Push {
-    /// Fixes the ids and the payload, which stay the same in every copy and redelivery. `wall` is the time of day.
-    pub(super) fn compose(self, app: &AppSpec, wall: Duration, rng: &mut StdRng) -> Composed {
+    /// Fixes the ids and the payload, which stay the same in every copy and redelivery. `token` is the
+    /// Verification Token, `wall` the time of day.
+    pub(super) fn compose(self, app: &AppSpec, token: &str, wall: Duration, rng: &mut StdRng) -> Composed {
         let event_id = self.event_id.clone().unwrap_or_else(|| format!("{:032x}", rng.random::<u128>()));
         let mut created = wall;
         let (event_type, event) = match &self.payload {
@@ -50,7 +51,7 @@ impl Push {
             Payload::Raw(bytes) => return Composed::new(bytes.clone(), self),
         };
         let envelope = if self.v1 {
-            envelope_v1(&app.app_id, &event_id, event_type, event, created)
+            envelope_v1([&app.app_id, token], &event_id, event_type, event, created)
         } else {
             // The one event whose time is in microseconds.
             let create_time =
@@ -59,7 +60,7 @@ impl Push {
                 event_id: &event_id,
                 event_type,
                 create_time: create_time.to_string(),
-                token: "",
+                token,
                 app_id: &app.app_id,
                 tenant_key: TENANT_KEY,
             };
@@ -78,10 +79,16 @@ impl Push {
 }
 
 /// The time is in seconds with a fraction there.
-fn envelope_v1(app_id: &str, event_id: &str, event_type: &str, mut event: Value, created: Duration) -> Value {
+fn envelope_v1(
+    [app_id, token]: [&str; 2],
+    event_id: &str,
+    event_type: &str,
+    mut event: Value,
+    created: Duration,
+) -> Value {
     merge(&mut event, &json!({ "type": event_type, "app_id": app_id, "tenant_key": TENANT_KEY }));
     let ts = format!("{}.{:07}", created.as_secs(), created.subsec_nanos() / 100);
-    json!({ "ts": ts, "uuid": event_id, "token": "", "type": "event_callback", "event": event })
+    json!({ "ts": ts, "uuid": event_id, "token": token, "type": "event_callback", "event": event })
 }
 
 /// A push with fixed ids and payload.
@@ -129,6 +136,33 @@ impl Composed {
             payload,
             push,
         }
+    }
+
+    /// The envelope.
+    pub(super) fn payload(&self) -> &[u8] {
+        &self.payload
+    }
+
+    /// The body of an old card callback that says the same, if this is a click (protocol section 17.6).
+    pub(super) fn old_card(&self) -> Option<Vec<u8>> {
+        if self.event_type != "card.action.trigger" {
+            return None;
+        }
+        let at = |pointer: &str| self.event.pointer(pointer).cloned().unwrap_or_default();
+        let body = json!({
+            "open_id": at("/operator/open_id"),
+            "user_id": at("/operator/user_id"),
+            "tenant_key": at("/operator/tenant_key"),
+            "open_message_id": at("/context/open_message_id"),
+            "open_chat_id": at("/context/open_chat_id"),
+            "token": at("/token"),
+            "action": at("/action"),
+        });
+        Some(body.to_string().into_bytes())
+    }
+
+    pub(super) fn by_webhook(&self) -> bool {
+        self.push.over == Some(Route::Webhook)
     }
 
     pub(super) fn gaps_ms(&self) -> &[u64] {

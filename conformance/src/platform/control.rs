@@ -101,14 +101,17 @@ fn given<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(deserializer: D)
 }
 
 /// What is wrong with a request, for people.
-type Complaint = String;
+pub(super) type Complaint = String;
 
 impl Shared {
     pub(super) async fn control(self: &Arc<Self>, head: &Parts, path: &str, body: &[u8]) -> Outcome {
         let done = match (head.method.as_str(), path) {
             ("GET", "records") => self.read_records(head.uri.query().unwrap_or_default()).await,
             ("GET", "state") => Ok(self.describe()),
-            ("POST", path) => self.command(path, body),
+            ("POST", path) => match self.webhook_command(path, body).await {
+                Some(done) => done,
+                None => self.command(path, body),
+            },
             _ => Err(format!("no such request: {} {path}", head.method)),
         };
         match done {
@@ -225,6 +228,7 @@ impl Shared {
             json!({
                 "app_id": app_id,
                 "connections": app.connections.len(),
+                "webhook": app.webhook.as_ref().map(|webhook| &webhook.spec.url),
                 "queued": app.queue.len(),
                 "token_requests": app.tokens.requests,
                 "valid_tokens": app.tokens.valid(self.clock.now()),
@@ -240,7 +244,7 @@ impl Shared {
         })
     }
 
-    fn app_or_first(&self, app_id: Option<String>) -> Result<String, Complaint> {
+    pub(super) fn app_or_first(&self, app_id: Option<String>) -> Result<String, Complaint> {
         let state = self.state();
         match app_id {
             Some(app_id) if state.apps.contains_key(&app_id) => Ok(app_id),
@@ -271,7 +275,7 @@ fn unknown(app_id: &str) -> Complaint {
     format!("unknown app {app_id}")
 }
 
-fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Complaint> {
+pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Complaint> {
     let body: &[u8] = if body.is_empty() { b"{}" } else { body };
     serde_json::from_slice(body).map_err(|error| error.to_string())
 }

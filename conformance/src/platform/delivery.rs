@@ -20,7 +20,7 @@ use super::callback;
 use super::compose::{Composed, SentFrame};
 use super::frame::Received;
 use super::kind::Kind;
-use super::push::Push;
+use super::push::{Push, Route};
 use super::record::{ConnectionId, PushId};
 use super::socket::{Command, Handle};
 use super::state::{Shared, State};
@@ -74,19 +74,27 @@ impl Shared {
             for app_id in &app_ids {
                 state.app_mut(app_id)?;
             }
-            for (push, app_id) in pushes.into_iter().zip(app_ids) {
+            for (mut push, app_id) in pushes.into_iter().zip(app_ids) {
                 let id = state.next_push();
                 let times = push.times;
                 let wall = state.wall();
                 let State { apps, rng, .. } = &mut *state;
                 let app = apps.get(&app_id).ok_or_else(|| UnknownApp(app_id.clone()))?;
-                let composed = Arc::new(push.compose(&app.spec, wall, rng));
+                let way = if app.webhook.is_some() { Route::Webhook } else { Route::LongConnection };
+                let over = *push.over.get_or_insert(way);
+                let webhook = app.webhook.as_ref().filter(|_| over == Route::Webhook);
+                let token = webhook.map_or("", |webhook| webhook.spec.verification_token.as_str());
+                let composed = Arc::new(push.compose(&app.spec, token, wall, rng));
                 let (fresh_id, now) = (state.random_id(""), state.clock.now());
                 state.app_mut(&app_id)?.chat.learn(&composed.event_type, &composed.event, fresh_id, now);
                 for wait in composed.again_after() {
                     self.push_again(id, &app_id, &composed, *wait);
                 }
                 for copy in copies.iter_mut().take(times) {
+                    if composed.by_webhook() {
+                        self.post_event(id, &app_id, &composed);
+                        continue;
+                    }
                     let deliveries: &mut Vec<u64> = copy.entry(app_id.clone()).or_default();
                     deliveries.push(state.deliveries.add(id, &app_id, &composed));
                 }
@@ -106,6 +114,9 @@ impl Shared {
         let (shared, app_id, composed) = (Arc::clone(self), app_id.to_owned(), Arc::clone(composed));
         self.spawn(async move {
             shared.clock.sleep_until(due).await;
+            if composed.by_webhook() {
+                return shared.post_event(push, &app_id, &composed);
+            }
             let id = shared.state().deliveries.add(push, &app_id, &composed);
             shared.dispatch(&app_id, &[id]);
         });

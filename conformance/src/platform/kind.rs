@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::endpoint::Endpoint;
 use super::record::{ConnectionId, PushId};
+use super::webhook::{ChallengeVerdict, HostileAnswer, WebhookFailure};
 
 /// What a [`Record`](super::Record) tells. In JSON the name of the variant is the member `kind`, in snake case.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -69,6 +70,14 @@ pub enum Kind {
         /// How often the token of the callback has been used: 1 or 2.
         uses: u32,
     },
+    /// A webhook was asked whether it is the bot's.
+    Challenged {
+        /// It said so.
+        passed: bool,
+        /// What it said.
+        #[serde(flatten)]
+        verdict: ChallengeVerdict,
+    },
     /// The client did something the protocol does not allow.
     ClientFault {
         /// Where; `None` for a fault in an HTTP request.
@@ -125,6 +134,8 @@ pub enum Kind {
         /// Why.
         reason: String,
     },
+    /// A hostile request was sent to a webhook.
+    HostileSent(HostileAnswer),
     /// The client's app-level ping.
     Pinged {
         /// Where.
@@ -296,6 +307,57 @@ pub enum Kind {
         protocol: Option<String>,
         /// Whether there was an Authorization header.
         authorization: bool,
+    },
+    /// A webhook answered.
+    WebhookAnswered {
+        /// The push.
+        push: PushId,
+        /// Identity of the event.
+        event_id: String,
+        /// 0 for the first delivery.
+        attempt: usize,
+        /// HTTP status.
+        status: u16,
+        /// The answer, as text.
+        body: String,
+        /// Time from the first byte of the request, in ms.
+        after_ms: u64,
+        /// The delivery is settled: status 200.
+        settled: bool,
+        /// Where the answer to a callback has not the shape it must have.
+        faults: Vec<AckFault>,
+    },
+    /// A webhook did not answer, or not so that it helps.
+    WebhookFailed {
+        /// The push.
+        push: PushId,
+        /// Identity of the event.
+        event_id: String,
+        /// 0 for the first delivery.
+        attempt: usize,
+        /// What kind of failure.
+        cause: WebhookFailure,
+        /// The failure, for people.
+        reason: String,
+        /// Time until it failed, in ms.
+        after_ms: u64,
+    },
+    /// An event or callback is being sent to a webhook.
+    WebhookPosted {
+        /// The push.
+        push: PushId,
+        /// Identity of the event, the same in every delivery.
+        event_id: String,
+        /// Type of the event.
+        event_type: String,
+        /// The chat message's id, if the event is a message.
+        message_id: Option<String>,
+        /// 0 for the first delivery, 1 for the first redelivery.
+        attempt: usize,
+        /// Names of the headers, apart from those that every request has.
+        headers: Vec<String>,
+        /// Length of the body.
+        bytes: usize,
     },
     /// A WebSocket pong.
     WsPong {

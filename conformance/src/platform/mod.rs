@@ -15,7 +15,7 @@
 //!                                               record: what happened ────────────► records, wait_for, subscribe
 //! ```
 //!
-//! What is pushed is made by push and its builders (chat_message, events) and composed into frames; content, callback and
+//! Events and callbacks go to a URL instead, where webhook has one for the app. What is pushed is made by push and its builders (chat_message, events) and composed into frames; content, callback and
 //! ack judge what clients write.
 //!
 //! ```no_run
@@ -68,6 +68,7 @@ mod stream;
 mod tap;
 mod token;
 mod upgrade;
+pub mod webhook;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -93,11 +94,15 @@ pub use self::endpoint::Endpoint;
 pub use self::faults::{Answer, DiscoveryFault, Faults, HttpFault, Pong, RestFault, Switch, UpgradeFault, UrlFault};
 pub use self::frame::{CONTROL, DATA, Frame, Header};
 pub use self::kind::{AckFault, ClosedBy, Kind};
-pub use self::push::Push;
+pub use self::push::{Push, Route};
 pub use self::record::{ConnectionId, PushId, Record, Subscription};
 pub use self::tap::Tapped;
 #[cfg(feature = "suite")]
 pub(crate) use self::upgrade::unhex;
+pub use self::webhook::{
+    ChallengeVerdict, Expected, HostileAnswer, Resend, WebhookError, WebhookFailure, WebhookListener, WebhookRequest,
+    WebhookSpec,
+};
 
 /// A running platform. Dropping it ends everything it started; [`Platform::stop`] also waits for that.
 #[derive(Debug)]
@@ -181,7 +186,7 @@ impl Platform {
     }
 
     /// Delivers an event to one connection of its app, each with the same chance, and again until it is acknowledged.
-    /// Without a connection it waits for one; a callback does not wait.
+    /// Without a connection it waits for one; a callback does not wait. An app with a webhook gets it there.
     ///
     /// # Errors
     /// The app is not registered.

@@ -7,6 +7,16 @@ use serde_json::Value;
 
 use super::chat_message::ChatMessage;
 
+/// How an event gets to the bot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Route {
+    /// In frames on one of the app's connections.
+    LongConnection,
+    /// In a request to the app's webhook.
+    Webhook,
+}
+
 /// An event or callback to be delivered, and how. Built from [`Push::text`], [`Push::event`], [`Push::raw`]
 /// and what is built upon them.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -19,6 +29,9 @@ pub struct Push {
     pub(super) event_id: Option<String>,
     #[serde(default)]
     pub(super) message_id: Option<String>,
+    /// The webhook of the app, or else its connections, unless this says otherwise.
+    #[serde(default)]
+    pub(super) over: Option<Route>,
     /// Merged into the envelope.
     #[serde(default)]
     pub(super) patch: Option<Value>,
@@ -115,6 +128,7 @@ impl Push {
             app_id: None,
             event_id: None,
             message_id: None,
+            over: None,
             patch: None,
             parts: 1,
             split_at: None,
@@ -153,6 +167,13 @@ impl Push {
     #[must_use]
     pub fn message_id(mut self, message_id: impl Into<String>) -> Self {
         self.message_id = Some(message_id.into());
+        self
+    }
+
+    /// On this way, instead of over the webhook if the app has one. What concerns frames has no effect on a webhook.
+    #[must_use]
+    pub fn over(mut self, route: Route) -> Self {
+        self.over = Some(route);
         self
     }
 

@@ -23,6 +23,7 @@ use super::record::{ConnectionId, Log, PushId};
 use super::socket;
 use super::tap::{Tap, What};
 use super::token::Tokens;
+use super::webhook::Webhook;
 use super::{UnknownApp, lock};
 
 /// Shared by every task of a platform.
@@ -67,6 +68,8 @@ pub(super) struct App {
     /// Deliveries that wait for a connection.
     pub(super) queue: VecDeque<u64>,
     pub(super) tokens: Tokens,
+    /// Where its events go instead of to its connections.
+    pub(super) webhook: Option<Webhook>,
 }
 
 impl Shared {
@@ -189,6 +192,13 @@ impl State {
 
 impl App {
     pub(super) fn new(spec: AppSpec) -> Self {
-        Self { spec, chat: Chat::default(), connections: Vec::new(), queue: VecDeque::new(), tokens: Tokens::default() }
+        Self {
+            spec,
+            chat: Chat::default(),
+            connections: Vec::new(),
+            queue: VecDeque::new(),
+            tokens: Tokens::default(),
+            webhook: None,
+        }
     }
 }

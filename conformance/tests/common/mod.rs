@@ -1,6 +1,7 @@
 //! A client for the tests: it behaves, unless the test makes it misbehave.
 
 pub(crate) mod calls;
+pub(crate) mod subscriber;
 
 use std::time::Duration;
 
