@@ -9,6 +9,7 @@ mod exit;
 mod files;
 mod lines;
 mod once;
+mod ports;
 mod run;
 
 use std::io::IsTerminal as _;
