@@ -260,12 +260,12 @@ impl Settings {
 
     /// Calls are made, and no event is heard: there is neither a long connection nor a webhook.
     #[must_use]
-    pub fn calls_only(mut self) -> Self {
+    pub fn calls_only(self) -> Self {
         #[cfg(feature = "webhook")]
-        {
-            self.webhook = None;
-        }
-        self.link(LinkMode::Off)
+        let settings = Self { webhook: None, ..self };
+        #[cfg(not(feature = "webhook"))]
+        let settings = self;
+        settings.link(LinkMode::Off)
     }
 
     /// Events are posted by the platform; no long connection is made, unless [`link`](Self::link) asks for one afterwards.

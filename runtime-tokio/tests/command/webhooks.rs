@@ -252,6 +252,11 @@ async fn a_bot_that_ends_is_seen_by_the_load_balancer() {
     let bot = Larkwire::new(["run", "--config"]).arg(directory.file("bots.toml", &text)).start();
     bot.notice("ERROR bot broken: ").await;
     assert_eq!(get(port, "/health").await, ("503".into(), r#"{"status":"ended"}"#.into()));
+    // Its events are left to the platform.
+    let url = format!("http://127.0.0.1:{port}/lark");
+    platform.subscribe_webhook(WebhookSpec::new(APP, url, TOKEN).encrypt_key(KEY)).unwrap();
+    platform.push(&crate::support::text("is anybody there?")).unwrap();
+    wait(&platform, |kind| matches!(kind, Kind::WebhookAnswered { attempt: 0, status: 503, .. })).await;
     bot.signal("INT");
     assert_eq!(bot.end().await.0, 4, "the first bad end is the command's");
 }
