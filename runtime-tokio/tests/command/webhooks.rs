@@ -3,8 +3,10 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
+use larkwire_conformance::platform::webhook::hostile_list;
 use larkwire_conformance::platform::{
-    AppSpec, Endpoint, HostileAnswer, HttpFault, Kind, Platform, Push, RestFault, Switch, WebhookFailure, WebhookSpec,
+    AppSpec, Endpoint, Expected, HostileAnswer, HttpFault, Kind, Platform, Push, RestFault, Switch, WebhookFailure,
+    WebhookSpec,
 };
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -300,6 +302,27 @@ async fn ctrl_c_answers_what_waits() {
 }
 
 #[tokio::test]
+async fn a_request_that_was_half_here_at_the_end_is_answered() {
+    let platform = platform().await;
+    let hook = Hook::new(&platform);
+    let bot = hook.start(&platform).await;
+    let request = platform.hostile_request(APP, "valid").unwrap().to_bytes("x", "/lark");
+    let (begin, end) = request.split_at(request.len() - 100);
+    let mut stream = TcpStream::connect(("127.0.0.1", hook.port)).await.unwrap();
+    stream.write_all(begin).await.unwrap();
+    // Its head was read once another request, which came later, was answered.
+    hostile(&platform, "wrong-signature").await;
+    bot.signal("INT");
+    bot.notice("INFO stopped").await;
+    stream.write_all(end).await.unwrap();
+    let mut answer = String::new();
+    soon(stream.read_to_string(&mut answer)).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+    let (code, out, _) = bot.end().await;
+    assert_eq!((code, out.lines().count()), (0, 1), "{out}");
+}
+
+#[tokio::test]
 async fn while_a_call_keeps_the_bot_from_ending_posts_are_left_to_the_platform() {
     let platform = platform().await;
     let hang = RestFault { endpoint: Some(Endpoint::Send), fault: HttpFault::Hang };
@@ -419,4 +442,33 @@ async fn old_cards_are_taken_where_they_are_wanted() {
         }
         stopped(bot).await;
     }
+}
+
+#[tokio::test]
+async fn whatever_strangers_send_only_what_is_right_becomes_a_line_and_once() {
+    let platform = platform().await;
+    let bot = Hook::new(&platform).start(&platform).await;
+    let (mut right, mut wrong) = (Vec::new(), Vec::new());
+    for case in hostile_list() {
+        let answer = hostile(&platform, case.name).await;
+        match case.expected {
+            // Stricter than it need be: the platform always says that it sends JSON.
+            _ if case.name == "wrong-content-type" => {}
+            Expected::Accepted => {
+                assert_eq!(answer.status, Some(200), "{answer:?}");
+                right.push(answer.event_id);
+            }
+            Expected::Refused | Expected::Status(_) => wrong.push(answer.event_id),
+            Expected::Answered | Expected::Either | Expected::Swallowed => {}
+        }
+    }
+    assert!(right.len() > 10 && wrong.len() > 50, "{} and {}", right.len(), wrong.len());
+    let out = stopped(bot).await;
+    let lines = out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let printed: Vec<_> = lines.filter_map(|line| line["event_id"].as_str().map(str::to_owned)).collect();
+    for id in &right {
+        assert_eq!(printed.iter().filter(|printed| *printed == id).count(), 1, "{id} in {out}");
+    }
+    let leaked: Vec<_> = wrong.iter().filter(|id| printed.contains(id)).collect();
+    assert!(leaked.is_empty(), "{leaked:?} in {out}");
 }

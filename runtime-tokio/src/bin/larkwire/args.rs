@@ -122,7 +122,8 @@ pub(crate) struct Connection {
     For a webhook, in addition:\n  \
     receive_mode = \"webhook\"\n  port = 8080\n  encrypt_key = \"…\"\n  verification_token = \"…\"\n\n\
     Environment: LARKWIRE_CONFIG, LARKWIRE_APP_ID, LARKWIRE_APP_SECRET, LARKWIRE_APP_SECRET_FILE, LARKWIRE_DOMAIN, \
-    LARKWIRE_MAX_ATTEMPTS, LARKWIRE_LOG, and HTTPS_PROXY, NO_PROXY.")]
+    LARKWIRE_MAX_ATTEMPTS, LARKWIRE_LOG, HTTPS_PROXY, NO_PROXY, and with a file LARKWIRE_ENCRYPT_KEY, \
+    LARKWIRE_VERIFICATION_TOKEN.")]
 pub(crate) struct Run {
     #[command(flatten)]
     pub(crate) connection: Connection,

@@ -134,3 +134,27 @@ impl Ports {
         self.0.into_iter().map(serve).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_that_cannot_be_had_is_told_with_what_to_do() {
+        let told = |port: u16, kind: io::ErrorKind| {
+            let (what, next_step) = not_bound(SocketAddr::new([0, 0, 0, 0].into(), port), &kind.into());
+            format!("{what}: {next_step}")
+        };
+        for (port, kind, words) in [
+            (443, io::ErrorKind::PermissionDenied, ["port 443 needs rights", "from 1024", "CAP_NET_BIND_SERVICE"]),
+            (8080, io::ErrorKind::AddrInUse, ["port 8080 is in use", "this bot", "another port"]),
+            (8080, io::ErrorKind::AddrNotAvailable, ["no address 0.0.0.0", "webhook_host", "this machine"]),
+            (8080, io::ErrorKind::PermissionDenied, ["0.0.0.0:8080", "permission denied", "webhook_host"]),
+        ] {
+            let told = told(port, kind);
+            for word in words {
+                assert!(told.contains(word), "{word} in {told}");
+            }
+        }
+    }
+}
