@@ -392,6 +392,7 @@ async fn a_script_sends_for_a_webhook_that_runs() {
     let platform = platform().await;
     let hook = Hook::new(&platform).with("dedup_file = \"seen\"\nmention_only = true\n");
     let bot = hook.start(&platform).await;
+    bot.notice("the bot knows itself").await;
     let before = count(&platform, |kind| matches!(kind, Kind::Read { .. }));
     let file = hook.directory.path("bot.toml");
     let (code, out, err) = Larkwire::new(["send", "oc_1", "hi", "--config"]).arg(file).end().await;
