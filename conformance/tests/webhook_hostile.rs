@@ -33,6 +33,10 @@ impl Careful {
         if !request.line.starts_with("POST ") {
             return answer(405, "{}");
         }
+        let named = |name: &str| request.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+        if named("Content-Type").is_some_and(|(_, value)| !value.starts_with("application/json")) {
+            return answer(415, "{}");
+        }
         if request.body.len() > 512 * 1024 {
             return answer(413, "{}");
         }
@@ -69,7 +73,7 @@ impl Careful {
             body = parse(&decrypt(KEY, text)?);
         }
         let verification = body.as_ref().is_some_and(|body| body["type"] == "url_verification");
-        if !signed && !(verification && encrypted.is_some()) {
+        if !signed && !verification {
             return None;
         }
         // Malformed, but from the platform.

@@ -102,22 +102,11 @@ impl Webhook<'_> {
         if !head.is_json() {
             return Err(Refusal::ContentType);
         }
-        let is_longer = |limit: usize| content_length.is_some_and(|length| length > limit as u64);
-        if is_longer(self.max_body) {
+        // Not as `usize`: what does not fit one is too big all the same.
+        if content_length.is_some_and(|length| length > self.max_body as u64) {
             return Err(Refusal::TooBig);
         }
-        if head.is_ambiguous() {
-            return Err(Refusal::SignatureRepeated);
-        }
-        if is_longer(self.body_limit(head)) {
-            return Err(Refusal::SignatureMissing);
-        }
         Ok(())
-    }
-
-    /// Bytes that the body of such a request may have. A longer one need not be read to its end.
-    pub fn body_limit(&self, head: &RequestHead<'_>) -> usize {
-        if head.is_signed() || !self.needs_signature() { self.max_body } else { self.max_body.min(MAX_UNSIGNED) }
     }
 
     /// Whether requests must be signed: always, but for
@@ -140,7 +129,15 @@ impl Webhook<'_> {
         unix: Option<UnixMillis>,
     ) -> Result<Checked<'b>, Refusal> {
         self.admit(head, Some(body.len() as u64))?;
+        // Only now: whatever is refused before the body was read ends the connection, and this is answered as any wrong
+        // signature is.
+        if head.is_ambiguous() {
+            return Err(Refusal::SignatureRepeated);
+        }
         let proof = self.prove(head, body)?;
+        if proof == Proof::None && self.needs_signature() && body.len() > MAX_UNSIGNED {
+            return Err(Refusal::SignatureMissing);
+        }
         if proof != Proof::None {
             self.check_age(head, unix)?;
         }

@@ -188,8 +188,11 @@ impl<'s> Desk<'s> {
         };
         let known = [digest, click].into_iter().flatten().any(|key| session.is_seen(now, key));
         let screened = if known { Err((DropReason::Duplicate, Short::EMPTY)) } else { session.screen(now, &event) };
+        let is_too_big = self.slots.cap() > 0 && !self.may_hold(json.len());
         let room = screened.and_then(|screened| match self.free_slot(json.len()) {
             Some(slot) => Ok((slot, screened)),
+            // It would be no smaller the next time.
+            None if is_too_big => Err((DropReason::TooBig, Short::EMPTY)),
             None => Err((DropReason::InboxFull, Short::EMPTY)),
         });
         match room {
@@ -225,13 +228,24 @@ impl<'s> Desk<'s> {
                 self.refused(now, Refusal::InboxFull, report);
                 Refusal::InboxFull.reply()
             }
+            // Nothing was asked of the platform before its first post, as it is before a connection.
+            (DropReason::BotIdentityUnknown, false) => {
+                self.refused(now, Refusal::IdentityUnknown, report);
+                Refusal::IdentityUnknown.reply()
+            }
             (_, true) => Reply::EMPTY_OBJECT,
             (_, false) => Reply::SUCCESS,
         }
     }
 
+    /// Whether any place could hold a text of this length, free or not; those that were not made yet are like the others.
+    fn may_hold(&self, len: usize) -> bool {
+        let made = self.slots.as_slice();
+        made.is_empty() || made.iter().any(|slot| len <= slot.region.cap())
+    }
+
     fn free_slot(&mut self, len: usize) -> Option<&mut PostSlot<'s>> {
-        let index = self.slots.find_free(|slot| slot.state == State::Free)?;
+        let index = self.slots.find_free(|slot| slot.state == State::Free && len <= slot.region.cap())?;
         let slot = self.slots.get_mut(index)?;
         slot.region.ensure(len).then_some(slot)
     }

@@ -133,7 +133,9 @@ pub(super) fn unescape(text: &mut [u8]) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Opened, card_digest, event_digest, hash, open, padding, says, unescape};
+    use super::{Base64, Opened, card_digest, event_digest, hash, open, padding, says, unescape};
+    use base64ct::Encoding as _;
+    use serde_json::Value;
     use std::string::String;
     use std::vec::Vec;
 
@@ -189,6 +191,78 @@ mod tests {
         assert_eq!(plain(r"ab\/c\u002B\u003d").as_deref(), Some("ab/c+="));
         for wrong in [r"a\n", r"a\", r"\u12", r"\u00e9", r"\uzzzz", r"\u+0ff"] {
             assert_eq!(plain(wrong), None, "{wrong}");
+        }
+    }
+
+    /// What the official SDKs do, recorded (`conformance/vectors/sdk.json`).
+    fn recorded(group: &str) -> Vec<Value> {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../conformance/vectors/sdk.json");
+        let all: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        all[group].as_array().unwrap().clone()
+    }
+
+    fn unhexed(text: &str) -> Vec<u8> {
+        (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
+    }
+
+    #[test]
+    fn s28_what_the_sdks_decrypt_and_refuse_is_decrypted_and_refused() {
+        let cases = recorded("aes");
+        for case in &cases {
+            let key = case["key"].as_str().unwrap();
+            assert_eq!(hash(key.as_bytes()).as_slice(), unhexed(case["sha256_key_hex"].as_str().unwrap()));
+            let opened = opened(key, case["encrypt"].as_str().unwrap());
+            let theirs = case["plaintext"].as_str().map(|text| text.as_bytes().to_vec());
+            assert_eq!(opened, theirs, "{}", case["name"]);
+            assert_eq!(opened.is_some(), case["ok"] == true);
+        }
+        assert_eq!(cases.len(), 15);
+    }
+
+    #[test]
+    fn recorded_signatures_come_out() {
+        let cases = recorded("signature");
+        for case in &cases {
+            let text = |name: &str| case[name].as_str().unwrap();
+            let (timestamp, nonce, key) = (text("timestamp"), text("nonce"), text("key"));
+            let body = unhexed(text("body_hex"));
+            let event = event_digest(timestamp.as_bytes(), nonce.as_bytes(), key.as_bytes(), &body);
+            let card = card_digest(timestamp.as_bytes(), nonce.as_bytes(), key.as_bytes(), &body);
+            assert!(says(text("event_sha256").as_bytes(), &event) && says(text("card_sha1").as_bytes(), &card));
+        }
+        assert_eq!(cases.len(), 2);
+    }
+
+    #[test]
+    fn s28_the_vectors_of_nist_sp_800_38a_come_out() {
+        // F.2.6, CBC-AES256.Decrypt: four blocks without padding, each alone (behind the block before it) and together.
+        let key = "603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4";
+        let iv = "000102030405060708090a0b0c0d0e0f";
+        let sealed = [
+            "f58c4c04d6e5f1ba779eabfb5f7bfbd6",
+            "9cfc4e967edb808d679f777bc6702c7d",
+            "39f23369a9d9bacfa530e26304231461",
+            "b2eb05e2c39be9fcda6c19078c6a9d1b",
+        ];
+        let plain = [
+            "6bc1bee22e409f96e93d7e117393172a",
+            "ae2d8a571e03ac9c9eb76fac45af8e51",
+            "30c81c46a35ce411e5fbc1191a0a52ef",
+            "f69f2445df4f9b17ad2b417be66c3710",
+        ];
+        let key: [u8; 32] = unhexed(key).try_into().unwrap();
+        let decrypted = |sealed: &str| {
+            let mut base64 = [0; 128];
+            let mut base64 = Base64::encode(&unhexed(sealed), &mut base64).unwrap().as_bytes().to_vec();
+            let opened = open(&key, &mut base64).unwrap();
+            // Without padding all blocks are shown, and said to be wrong.
+            assert!(!bool::from(opened.is_padded));
+            opened.text.to_vec()
+        };
+        assert_eq!(decrypted(&[&[iv], &sealed[..]].concat().concat()), unhexed(&plain.concat()));
+        for (at, plain) in plain.iter().enumerate() {
+            let before = if at == 0 { iv } else { sealed[at - 1] };
+            assert_eq!(decrypted(&[before, sealed[at]].concat()), unhexed(plain));
         }
     }
 }

@@ -5,8 +5,12 @@
 
 pub(crate) mod pb;
 pub(crate) mod platform;
+#[cfg(feature = "webhook")]
+pub(crate) mod sender;
 pub(crate) mod world;
 
 pub(crate) use pb::*;
 pub(crate) use platform::*;
+#[cfg(feature = "webhook")]
+pub(crate) use sender::*;
 pub(crate) use world::*;

@@ -96,7 +96,7 @@ impl WebhookService {
         if webhook.needs_signature() && !head.is_signed() && !self.may_knock(peer) {
             return Err(Refusal::TooMany);
         }
-        let mut body = body::read(body, webhook.body_limit(head), bodies).await?;
+        let mut body = body::read(body, webhook.max_body(), bodies).await?;
         let unix = monitor.read_at(larkwire_core::Bot::time_of_day);
         let waiting = match webhook.check(head, &mut body, unix)? {
             Checked::Challenge(challenge) => {

@@ -7,6 +7,9 @@ mod clock;
 mod directory;
 #[path = "../support/door.rs"]
 mod door;
+#[cfg(feature = "webhook")]
+#[path = "../support/hook.rs"]
+mod hook;
 #[path = "../support/log.rs"]
 mod log;
 #[path = "../support/mod.rs"]
@@ -24,6 +27,8 @@ mod delivery;
 mod duplicates;
 mod every_call;
 mod faults;
+#[cfg(feature = "webhook")]
+mod floods;
 mod groups;
 mod inboxes;
 mod lifecycle;
@@ -34,3 +39,5 @@ mod remembered;
 mod secrets;
 mod tls;
 mod tokens;
+#[cfg(feature = "webhook")]
+mod webhooks;

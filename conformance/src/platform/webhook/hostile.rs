@@ -149,6 +149,7 @@ impl Hostile {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where it fails")]
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 

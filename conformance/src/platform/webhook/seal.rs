@@ -194,6 +194,7 @@ pub fn decrypt(key: &str, encrypted: &str) -> Option<Vec<u8>> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where it fails")]
 mod tests {
     use serde_json::Value;
 
@@ -201,7 +202,7 @@ mod tests {
 
     /// What the official Python SDK makes of each case.
     fn vectors() -> Value {
-        serde_json::from_str(include_str!("../../../vectors/webhook.json")).unwrap()
+        serde_json::from_str(include_str!("../../../vectors/sdk.json")).unwrap()
     }
 
     fn unhex(text: &str) -> Vec<u8> {

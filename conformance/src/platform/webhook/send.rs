@@ -208,6 +208,7 @@ fn unchunk(mut bytes: &[u8]) -> Result<Option<Vec<u8>>, String> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where it fails")]
 mod tests {
     use super::*;
 

@@ -13,6 +13,8 @@ mod value;
 use core::fmt;
 use core::ops::Range;
 
+#[cfg(all(test, feature = "webhook"))]
+pub(crate) use reader::tally::readers;
 pub use reader::{MAX_DEPTH, Reader};
 pub use text::{Str, Unescaped};
 pub use value::{Number, Value};

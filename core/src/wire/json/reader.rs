@@ -8,6 +8,25 @@ use super::{Error, ErrorKind, Number, Str, Value};
 /// How deep arrays and objects may nest: 64 are read, 65 are refused.
 pub const MAX_DEPTH: u32 = 64;
 
+/// How many readers a thread has made: what must not be parsed made none.
+#[cfg(test)]
+pub(crate) mod tally {
+    use std::cell::Cell;
+
+    std::thread_local! {
+        static READERS: Cell<u64> = const { Cell::new(0) };
+    }
+
+    pub(super) fn add() {
+        READERS.set(READERS.get().saturating_add(1));
+    }
+
+    #[cfg(feature = "webhook")]
+    pub(crate) fn readers() -> u64 {
+        READERS.get()
+    }
+}
+
 /// What the grammar allows next.
 #[derive(Clone, Copy, Eq, PartialEq)]
 enum Next {
@@ -56,6 +75,8 @@ pub struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// A reader at the start of `text`. A byte order mark is no white space here; the envelope reader skips it.
     pub fn new(text: &'a str) -> Self {
+        #[cfg(test)]
+        tally::add();
         Self { text, at: 0, stack: 0, depth: 0, next: Next::Value }
     }
 

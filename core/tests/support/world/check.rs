@@ -14,6 +14,8 @@ impl World {
             let _ = (bot.poll_completion(), bot.poll_timeout(), bot.state(), bot.ended(), bot.stats());
             let _ = (bot.identity(), bot.platform_clock(), bot.is_room_wanted(), bot.is_delivery_waiting());
             bot.write_seen(None, &mut Writer::counting());
+            #[cfg(feature = "webhook")]
+            let _ = (bot.poll_posted(), bot.time_of_day(larkwire_core::Instant::from_millis(self.now)));
         }
         assert_eq!(bot.is_delivery_waiting(), bot.poll_delivery().is_some());
         assert_eq!((bot.identity(), bot.platform_clock()), (bot.identity(), bot.platform_clock()));
@@ -21,6 +23,8 @@ impl World {
         let id = |event: larkwire_core::Event<'_>| (event.id(), event.json().len());
         assert_eq!(bot.poll_delivery().map(id), bot.poll_delivery().map(id));
         assert_eq!(bot.poll_completion().map(|c| c.id), bot.poll_completion().map(|c| c.id));
+        #[cfg(feature = "webhook")]
+        assert_eq!(bot.poll_posted(), bot.poll_posted());
         let up = self.lanes().into_iter().filter(|lane| bot.poll_lane(*lane) != Wish::Down).count();
         assert!(!self.alone || up <= 1, "{up} streams at {}", self.now);
         let mut any_up = false;

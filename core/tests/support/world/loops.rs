@@ -21,6 +21,10 @@ impl World {
             }
             progress |= self.deliver();
             progress |= self.take_completions();
+            #[cfg(feature = "webhook")]
+            {
+                progress |= self.take_answer();
+            }
             while let Some(notice) = self.bot.take_notice() {
                 self.notices.push((self.now, notice));
             }

@@ -12,6 +12,11 @@ use super::{APP_ID, Pb, Request, SECRET, Script, to_hex, ws};
 mod answers;
 mod check;
 mod loops;
+#[cfg(feature = "webhook")]
+mod posts;
+
+#[cfg(feature = "webhook")]
+pub(crate) use posts::PostSeen;
 
 pub(crate) const CHOPS: [usize; 6] = [1, 2, 3, 7, 16, usize::MAX];
 
@@ -107,6 +112,12 @@ pub(crate) struct World {
     /// Codes of close frames.
     pub(crate) closes: Vec<(u64, u16)>,
     pub(crate) delivered: Vec<Delivered>,
+    /// What was posted, and what it was answered.
+    #[cfg(feature = "webhook")]
+    pub(crate) posts: Vec<PostSeen>,
+    /// Whether nobody takes the answers.
+    #[cfg(feature = "webhook")]
+    pub(crate) leaves_answers: bool,
     pub(crate) completed: Vec<Completed>,
     pub(crate) notices: Vec<(u64, Notice)>,
     pub(crate) states: Vec<(u64, State)>,
@@ -168,6 +179,10 @@ impl World {
             ws_pongs: Vec::new(),
             closes: Vec::new(),
             delivered: Vec::new(),
+            #[cfg(feature = "webhook")]
+            posts: Vec::new(),
+            #[cfg(feature = "webhook")]
+            leaves_answers: false,
             completed: Vec::new(),
             notices: Vec::new(),
             states: Vec::new(),
