@@ -71,6 +71,8 @@ impl Hook {
     async fn start(&self, platform: &Platform) -> Running {
         let bot = self.command().piped().start();
         listening(&bot, "listening on").await;
+        // Before that, the platform is asked to come again.
+        bot.notice("the bot knows itself").await;
         subscribe(platform, APP, self.port, "/lark").await;
         bot
     }
@@ -131,6 +133,7 @@ async fn a_posted_event_is_a_line_and_is_answered_by_a_command() {
     }
     subscribe(&platform, APP, hook.port, "/lark").await;
     bot.notice("has verified the request URL").await;
+    bot.notice("the bot knows itself").await;
     platform.push(&text("posted 🎉").message_id("om_1")).unwrap();
     let line = bot.event("posted 🎉").await;
     assert_eq!((&line["message_id"], &line["event_type"]), (&json!("om_1"), &json!("im.message.receive_v1")));
@@ -214,6 +217,8 @@ async fn two_bots_share_a_port_each_at_its_path() {
         listening(&bot, &format!("bot {name}: listening on http://0.0.0.0:{port}/hooks/{name}")).await;
         subscribe(&platform, app_id, port, &format!("/hooks/{name}")).await;
     }
+    // Both know themselves by then.
+    wait_for_many(&platform, 2, |kind| matches!(kind, Kind::Read { .. })).await;
     for (name, app_id) in [("support", APP), ("sales", OTHER)] {
         platform.push(&crate::support::text(name).app(app_id)).unwrap();
         assert_eq!(bot.event(name).await["bot"], name);
@@ -392,7 +397,6 @@ async fn a_script_sends_for_a_webhook_that_runs() {
     let platform = platform().await;
     let hook = Hook::new(&platform).with("dedup_file = \"seen\"\nmention_only = true\n");
     let bot = hook.start(&platform).await;
-    bot.notice("the bot knows itself").await;
     let before = count(&platform, |kind| matches!(kind, Kind::Read { .. }));
     let file = hook.directory.path("bot.toml");
     let (code, out, err) = Larkwire::new(["send", "oc_1", "hi", "--config"]).arg(file).end().await;

@@ -269,7 +269,7 @@ async fn what_was_posted_is_remembered_for_as_long_as_it_could_be_posted_again()
 
     let (directory, platform) = (Directory::new("posted"), unhurried().await);
     // A recorded request passes for 2 h; what is heard would be forgotten at once.
-    let settings = settings(&platform).dedup_window_ms(1).dedup_file(directory.file("seen"));
+    let settings = settings(&platform).own_open_id(BOT).dedup_window_ms(1).dedup_file(directory.file("seen"));
     let settings = settings.webhook(WebhookSettings::new("key", "token").max_age_secs(2 * 3600));
     platform.subscribe_webhook(WebhookSpec::new(APP, "http://127.0.0.1:1/", "token").encrypt_key("key")).unwrap();
     let request = platform.hostile_request(APP, "valid").unwrap();
