@@ -228,7 +228,10 @@ impl Life {
                 self.gate.accepted(&self.requests[at].deed, self.w.now);
                 self.taken.extend(names);
             }
-            Verdict::Discarded => self.taken.extend(names.into_iter().filter(|name| name.starts_with("signature"))),
+            Verdict::Discarded => {
+                self.gate.remember(&self.requests[at].deed);
+                self.taken.extend(names);
+            }
             Verdict::Refused => {}
         }
         self.settle_copies();
