@@ -41,7 +41,7 @@ enum Origin {
     /// Nothing that the platform would post.
     Raw { method: u8, headers: Vec<(u8, Vec<u8>)> },
     /// What it posts: `text` is the event, `kind` what it is about.
-    Posted { kind: Kind, encrypted: bool, signed: Signed, nonce: Vec<u8>, seconds: i16 },
+    Posted { kind: Kind, token: Token, sealing: Sealing, signed: Signed, nonce: Vec<u8>, seconds: i16 },
 }
 
 #[derive(Arbitrary, Clone, Copy, Debug)]
@@ -53,6 +53,21 @@ enum Kind {
     Callback,
     /// Such as it is.
     Raw,
+}
+
+#[derive(Arbitrary, Clone, Copy, Debug)]
+enum Token {
+    Right,
+    Wrong,
+    Missing,
+}
+
+#[derive(Arbitrary, Clone, Copy, Debug)]
+enum Sealing {
+    Plain,
+    Sealed,
+    /// Blanks instead of the padding.
+    Unpadded,
 }
 
 #[derive(Arbitrary, Clone, Copy, Debug)]
@@ -108,8 +123,40 @@ struct Request {
 
 /// Reads a request out of the bytes, and holds the webhook's verdict against the judge's.
 pub fn run(data: &[u8]) {
-    let Ok(input) = Input::arbitrary_take_rest(Unstructured::new(data)) else { return };
-    let request = request(&input);
+    if let Ok(input) = Input::arbitrary_take_rest(Unstructured::new(data)) {
+        play(&input);
+    }
+}
+
+/// Plays one request of each kind, with each kind of proof, age and token, short and long; how many passed.
+pub fn play_every_kind() -> usize {
+    let mut passed = 0;
+    let kinds = [Kind::V2, Kind::V1, Kind::Challenge, Kind::Card, Kind::Callback, Kind::Raw];
+    let tokens = [Token::Right, Token::Wrong, Token::Missing];
+    let seals = [Sealing::Plain, Sealing::Sealed, Sealing::Unpadded];
+    let proofs = [Signed::No, Signed::Sha256, Signed::Sha1];
+    for number in 0..(kinds.len() * 27) << 6 {
+        let bit = |n: usize| number >> n & 1 == 1;
+        let (rest, kind) = (number >> 6, kinds[(number >> 6) % kinds.len()]);
+        let third = |n: usize| rest / kinds.len() / 3_usize.pow(n as u32) % 3;
+        let (token, sealing, signed) = (tokens[third(0)], seals[third(1)], proofs[third(2)]);
+        let seconds = if bit(0) { 3600 } else { 3601 };
+        passed += usize::from(play(&Input {
+            old_cards: bit(1),
+            allow_missing_token: bit(2),
+            clock: bit(3),
+            lenient: bit(4),
+            origin: Origin::Posted { kind, token, sealing, signed, nonce: Vec::new(), seconds },
+            spoils: Vec::new(),
+            rest: b"{}".repeat(if bit(5) { 2100 } else { 1 }),
+        }));
+    }
+    passed
+}
+
+/// Whether it passed.
+fn play(input: &Input) -> bool {
+    let request = request(input);
     let freshness = match input.lenient {
         true => Freshness::WithinOnceClockKnown { seconds: WINDOW as u32 },
         false => Freshness::Within { seconds: WINDOW as u32 },
@@ -131,7 +178,8 @@ pub fn run(data: &[u8]) {
     if let Err(refusal) = webhook.admit(&head, Some(body_len(&request))) {
         assert_eq!(checked.as_ref().err(), Some(&refusal));
     }
-    let judge = Judge { request: &request, input: &input };
+    let judge = Judge { request: &request, input };
+    let passes = checked.is_ok();
     match checked {
         Err(refusal) => {
             let reply = refusal.reply();
@@ -181,6 +229,7 @@ pub fn run(data: &[u8]) {
             assert!(judge.is_fresh(), "an old request");
         }
     }
+    passes
 }
 
 fn body_len(request: &Request) -> u64 {
@@ -288,9 +337,26 @@ fn encrypted(body: &[u8]) -> Option<String> {
     json.get("encrypt").map(|value| value.as_str().unwrap_or("?").to_owned())
 }
 
+/// The last character may say more bits than a byte has, which is no error in itself (RFC 4648 section 3.5); the strict
+/// decoder of the judge is told what they would have to be.
+fn without_pad_bits(base64: &str) -> String {
+    const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let text = base64.trim_end_matches('=');
+    let unused = match base64.len() - text.len() {
+        1 => 4,
+        2 => 16,
+        _ => 1,
+    };
+    let last = text.chars().last().and_then(|last| ALPHABET.find(last));
+    match last.and_then(|value| Some((ALPHABET.get(value / unused * unused..)?.chars().next()?, text))) {
+        Some((canonical, text)) => format!("{}{canonical}{}", &text[..text.len() - 1], &base64[text.len()..]),
+        None => base64.to_owned(),
+    }
+}
+
 /// Decrypts a block at a time.
 fn opened(base64: &str) -> Option<Vec<u8>> {
-    let bytes = Base64::decode_vec(base64).ok()?;
+    let bytes = Base64::decode_vec(&without_pad_bits(base64)).ok()?;
     let (blocks, rest) = bytes.as_chunks::<16>();
     if blocks.len() < 2 || !rest.is_empty() {
         return None;
@@ -308,10 +374,13 @@ fn opened(base64: &str) -> Option<Vec<u8>> {
     right.then(|| text[..text.len() - padding].to_vec())
 }
 
-/// Encrypts a block at a time.
-fn sealed(text: &[u8]) -> String {
+fn padded(text: &[u8]) -> Vec<u8> {
     let padding = 16 - text.len() % 16;
-    let padded = [text, &vec![padding as u8; padding]].concat();
+    [text, &vec![padding as u8; padding]].concat()
+}
+
+/// Encrypts a block at a time.
+fn sealed(padded: &[u8]) -> String {
     let cipher = Aes256::new(&Sha256::digest(KEY));
     let mut out = vec![[7_u8; 16]];
     for chunk in padded.as_chunks::<16>().0 {
@@ -329,9 +398,9 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// The event of this kind; `rest` stands where people's words do.
-fn event(kind: Kind, rest: &[u8]) -> Vec<u8> {
+fn event(kind: Kind, token: Token, rest: &[u8]) -> Vec<u8> {
     let said = String::from_utf8_lossy(rest);
-    let json = match kind {
+    let mut json = match kind {
         Kind::Raw => return rest.to_vec(),
         Kind::V2 => json!({"schema": "2.0", "header": {"event_id": "e1", "event_type": "x", "token": TOKEN},
             "event": {"said": said}}),
@@ -345,6 +414,12 @@ fn event(kind: Kind, rest: &[u8]) -> Vec<u8> {
             json!({"open_id": "ou_1", "open_message_id": "om_1", "token": "c", "action": {"value": {"said": said}}})
         }
     };
+    let place = if json.get("header").is_some() { json.get_mut("header") } else { Some(&mut json) };
+    match (token, place.and_then(Value::as_object_mut)) {
+        (Token::Wrong, Some(place)) => drop(place.insert("token".into(), json!("canary-of-the-tokem"))),
+        (Token::Missing, Some(place)) => drop(place.remove("token")),
+        _ => {}
+    }
     json.to_string().into_bytes()
 }
 
@@ -356,9 +431,17 @@ fn request(input: &Input) -> Request {
             let name = |which: u8| NAMES[usize::from(which) % NAMES.len()].to_owned();
             request.headers = headers.iter().map(|(which, value)| (name(*which), value.clone())).collect();
         }
-        Origin::Posted { kind, encrypted, signed, nonce, seconds } => {
-            let text = event(*kind, &input.rest);
-            request.body = if *encrypted { json!({"encrypt": sealed(&text)}).to_string().into_bytes() } else { text };
+        Origin::Posted { kind, token, sealing, signed, nonce, seconds } => {
+            let text = event(*kind, *token, &input.rest);
+            let base64 = match sealing {
+                Sealing::Plain => None,
+                Sealing::Sealed => Some(sealed(&padded(&text))),
+                Sealing::Unpadded => {
+                    let blanks = text.len().next_multiple_of(16) - text.len();
+                    Some(sealed(&[&text[..], &vec![b' '; blanks]].concat()))
+                }
+            };
+            request.body = base64.map_or(text, |base64| json!({"encrypt": base64}).to_string().into_bytes());
             request.headers.push((NAMES[0].into(), b"application/json".to_vec()));
             if !matches!(signed, Signed::No) {
                 // Header values have no blanks around them.

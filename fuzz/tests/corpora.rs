@@ -24,6 +24,13 @@ fn every_input_of_every_corpus_still_holds() {
 }
 
 #[test]
+fn every_kind_of_request_is_judged_as_it_should_be() {
+    let passed = larkwire_fuzz::webhook_request::play_every_kind();
+    println!("{passed} requests passed");
+    assert!(passed > 300, "hardly anything passes: {passed}");
+}
+
+#[test]
 fn every_target_has_its_wrapper() {
     let wrappers = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz_targets");
     let mut found: Vec<_> = fs::read_dir(wrappers)

@@ -13,7 +13,7 @@
 //!
 //! | memory, all of it the program's | bytes on a board |
 //! |---|---|
-//! | a [`PostSlot`](larkwire_core::webhook::PostSlot) for each event that waits, [`WAITING`] at most are of use | some 400, and as many as the longest event |
+//! | a [`PostSlot`](larkwire_core::webhook::PostSlot) for each event that waits, [`WAITING`] at most are of use | some 450, and as many as the longest event |
 //! | texts of the [`Webhook`] | those of its two keys |
 //! | a [`QuotaEntry`](larkwire_core::webhook::QuotaEntry) for each stranger that is remembered | 24; 16 entries will do |
 //! | the body, decrypted where it lies | [`max_body`](larkwire_core::webhook::WebhookRules::max_body): an encrypted event takes 4 bytes for 3, and 200 more |
@@ -88,7 +88,7 @@ impl<'w> Posts<'w> {
 
 impl<'s> Client<'s> {
     /// Looks at the head of a request before its body is read. `peer` stands for who sent it, such as the bits of an IPv4
-    /// address: unsigned requests are limited to 20 at once and one a second from each. Behind a proxy it is the address
+    /// address, or of an IPv6 network: unsigned requests are limited to 20 at once and one a second from each. Behind a proxy it is the address
     /// that the proxy vouches for; where everybody looks the same, strangers share one limit.
     ///
     /// # Errors
@@ -101,7 +101,8 @@ impl<'s> Client<'s> {
         peer: u64,
     ) -> Result<Admitted<'r, 's>, Reply<'static>> {
         let judged = posts.webhook.admit(&head, content_length).and_then(|()| {
-            let may = head.is_signed() || posts.strangers.borrow_mut().take(now(), peer);
+            let known = head.is_signed() || !posts.webhook.needs_signature();
+            let may = known || posts.strangers.borrow_mut().take(now(), peer);
             may.then_some(()).ok_or(Refusal::TooMany)
         });
         match judged {

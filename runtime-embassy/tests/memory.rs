@@ -45,7 +45,12 @@ fn a_bot_takes_no_more_memory_than_its_documentation_says() {
     // `alloc` makes each of its four regions 8 bytes larger.
     at_most(1392, "Tables", size_of::<Tables<'_>>());
     // 3856 alone; the workspace's `alloc` makes it some 300 larger. Turns and the comparison of clocks took 80.
-    at_most(4208, "Resources, with the Bot", size_of::<Resources<'_, 1>>());
+    // Posted events add 17 counters, a desk, and four who wait: 336.
+    at_most(
+        if cfg!(feature = "webhook") { 4544 } else { 4208 },
+        "Resources, with the Bot",
+        size_of::<Resources<'_, 1>>(),
+    );
     at_most(450, "Event, beside its JSON", size_of::<Event<0>>());
     at_most(10 * 1024, "Channel<2048, 4>", size_of::<Channel<2048, 4>>());
     type Tcp = TcpConnect<'static>;
@@ -53,7 +58,21 @@ fn a_bot_takes_no_more_memory_than_its_documentation_says() {
     let run = future(|(runner, socket, http, inbox): Parts| runner.run(socket, [http], inbox, |_notice| {}));
     at_most(4608, "Runner::run over TCP", run);
     type Said = (&'static Client<'static>, &'static str);
+    #[cfg(feature = "webhook")]
+    posts();
     at_most(1024, "Client::reply_text", future(|(client, text): Said| client.reply_text("om_1", text)));
+}
+
+/// What posted events take, beside the bytes of bodies and events.
+#[cfg(feature = "webhook")]
+fn posts() {
+    use larkwire_core::webhook::{PostSlot, QuotaEntry};
+    use larkwire_embassy::webhook::{Admitted, Posts};
+    at_most(496, "PostSlot, beside its JSON", size_of::<PostSlot<'_>>());
+    at_most(24, "QuotaEntry", size_of::<QuotaEntry>());
+    at_most(208, "Posts", size_of::<Posts<'_>>());
+    type Request = (Admitted<'static, 'static>, &'static mut [u8], &'static mut [u8]);
+    at_most(960, "Admitted::answer", future(|(admitted, body, out): Request| admitted.answer(body, out)));
 }
 
 #[test]
