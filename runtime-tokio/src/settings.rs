@@ -27,11 +27,11 @@ pub struct Settings {
     pub(crate) extra_roots: Vec<u8>,
     pong_timeout_ms: u32,
     call_timeout_ms: u32,
-    max_attempts: Option<u32>,
+    pub(crate) max_attempts: Option<u32>,
     follow_reconnect_count: bool,
     on_fatal: OnFatal,
     plaintext: bool,
-    allowed_users: Vec<String>,
+    pub(crate) allowed_users: Vec<String>,
     mention_only: bool,
     respond_to_mention_all: bool,
     allow_bots: bool,
@@ -390,36 +390,6 @@ impl fmt::Display for SettingsError {
 }
 
 impl std::error::Error for SettingsError {}
-
-#[cfg(feature = "config")]
-impl From<&crate::config::BotConfig> for Settings {
-    /// Everything of a configuration file that concerns one bot; with `receive_mode = "webhook"` that is
-    /// [`Settings::webhook`] (feature `webhook`). Where to serve it ([`port`](crate::config::BotConfig::port),
-    /// [`webhook_path`](crate::config::BotConfig::webhook_path), …) is the caller's to look at.
-    fn from(bot: &crate::config::BotConfig) -> Self {
-        let mut settings = Self::new(&bot.app_id, bot.app_secret.expose())
-            .domain(bot.effective_domain())
-            .mention_only(bot.mention_only)
-            .respond_to_mention_all(bot.respond_to_mention_all)
-            .allow_bots(bot.allow_bots)
-            .stale_after_ms(bot.stale_after_secs.unwrap_or_default().saturating_mul(1000))
-            .dedup_window_ms(bot.dedup_window_secs.saturating_mul(1000))
-            .ack_reactions(bot.ack_reactions)
-            .split_text_at(bot.split_text_at);
-        settings.allowed_users.clone_from(&bot.allowed_users);
-        settings.max_attempts = bot.max_attempts;
-        settings.dedup_file.clone_from(&bot.dedup_file);
-        settings.chat_locales = bot.chat_locales.iter().map(|(chat, locale)| (chat.clone(), *locale)).collect();
-        match bot.receive_mode {
-            crate::config::ReceiveMode::Websocket => settings,
-            // Without the feature nothing can be heard; a connection would take events that nobody subscribed to.
-            #[cfg(not(feature = "webhook"))]
-            crate::config::ReceiveMode::Webhook => settings.link(LinkMode::Off),
-            #[cfg(feature = "webhook")]
-            crate::config::ReceiveMode::Webhook => settings.webhook(bot.into()),
-        }
-    }
-}
 
 #[cfg(test)]
 mod tests {

@@ -16,6 +16,7 @@ mod credentials;
 mod find;
 mod nearest;
 mod secret;
+mod settings;
 mod table;
 mod text;
 mod users;
