@@ -20,6 +20,8 @@ mod pieces;
 mod sntp;
 #[cfg(feature = "tls")]
 pub mod tls;
+#[cfg(feature = "webhook")]
+pub mod webhook;
 
 pub use calls::{CallAnswer, CallData, CallResult};
 pub use client::{Client, LanesError, Resources, Runner};

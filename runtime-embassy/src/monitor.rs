@@ -3,6 +3,9 @@
 //! All loops are one future and so one task: they share one waker, and a wake lets each look at its predicate again.
 //! Everything here belongs to one executor thread, so a `RefCell` is lock enough; no borrow outlives a call.
 
+#[cfg(feature = "webhook")]
+mod posts;
+
 use core::cell::RefCell;
 use core::future::poll_fn;
 use core::task::{Context, Poll, Waker};
@@ -10,6 +13,9 @@ use core::task::{Context, Poll, Waker};
 use embassy_sync::waitqueue::{MultiWakerRegistration, WakerRegistration};
 use larkwire_core::fault::{CallError, Misuse};
 use larkwire_core::{Bot, Call, CallAnswer, CallId, End, Instant, Notice, Short};
+
+#[cfg(feature = "webhook")]
+pub use posts::WAITING;
 
 /// Calls that are waited for at once; further callers wait for a place first.
 const CALLERS: usize = 4;
@@ -26,6 +32,8 @@ struct Inner<'s> {
     awaited: [Option<CallId>; CALLERS],
     loops: WakerRegistration,
     callers: MultiWakerRegistration<CALLERS>,
+    #[cfg(feature = "webhook")]
+    requests: posts::Requests,
 }
 
 /// Milliseconds since the board started.
@@ -35,8 +43,15 @@ pub(crate) fn now() -> Instant {
 
 impl<'s> Monitor<'s> {
     pub(crate) fn new(bot: Bot<'s>, text_room: usize) -> Self {
-        let (loops, callers) = (WakerRegistration::new(), MultiWakerRegistration::new());
-        Self { inner: RefCell::new(Inner { bot, awaited: [None; CALLERS], loops, callers }), text_room }
+        let inner = Inner {
+            bot,
+            awaited: [None; CALLERS],
+            loops: WakerRegistration::new(),
+            callers: MultiWakerRegistration::new(),
+            #[cfg(feature = "webhook")]
+            requests: posts::Requests::new(),
+        };
+        Self { inner: RefCell::new(inner), text_room }
     }
 
     /// Looks at the bot.
@@ -108,6 +123,8 @@ impl Inner<'_> {
         if self.bot.poll_completion().is_some() || self.bot.ended().is_some() {
             self.callers.wake();
         }
+        #[cfg(feature = "webhook")]
+        self.settle_requests();
     }
 
     fn submit(&mut self, call: Call<'_>) -> Option<Result<CallId, Misuse>> {

@@ -7,6 +7,9 @@
 #![no_std]
 #![no_main]
 
+#[cfg(feature = "webhook")]
+mod posts;
+
 use core::hint::black_box;
 
 use larkwire_core::content::{Content, Form, Mentions, Reading};
@@ -16,6 +19,9 @@ use larkwire_core::{
     Attempt, Body, Bot, Buffers, Call, Closed, Config, Event, GateRules, Instant, Lane, Locale, Message, OwnOpenId,
     ReceiveIdType, Seed, Typed, UnixMillis, Verdict, Wish,
 };
+
+#[cfg(feature = "webhook")]
+use posts::Posts;
 
 /// The small board of [`Buffers`].
 type Memory = Buffers<2048, 1024, 2048, 1024, 256>;
@@ -33,6 +39,10 @@ extern "C" fn _start() -> ! {
 #[inline(never)]
 fn drive(memory: &mut Memory) {
     let mut tables = memory.tables();
+    #[cfg(feature = "webhook")]
+    let (mut texts, mut room, mut strangers) = posts::memory();
+    #[cfg(feature = "webhook")]
+    let mut slots = room.each_mut().map(posts::slot);
     let gate = GateRules {
         allowed_users: &[text()],
         mention_only: black_box(true),
@@ -50,10 +60,14 @@ fn drive(memory: &mut Memory) {
         ..Config::default()
     };
     let Ok(mut bot) = Bot::new(config, tables.storage(), Seed(black_box([7; 32]))) else { return };
+    #[cfg(feature = "webhook")]
+    let Some(mut posts) = Posts::open(&mut bot, &mut texts, &mut slots, &mut strangers) else { return };
     let _ = black_box(bot.restore_seen(now(), text().as_bytes()));
     // Two rounds: with one, the optimiser would know that the bot is fresh.
     while black_box(true) {
         facts(&mut bot);
+        #[cfg(feature = "webhook")]
+        posts.requests(&mut bot);
         commands(&mut bot);
         calls(&mut bot);
         wishes(&bot);

@@ -40,6 +40,7 @@
 
 mod check;
 mod desk;
+pub mod http;
 mod members;
 #[cfg(test)]
 mod order;

@@ -14,7 +14,7 @@ use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::signal::Signal;
 use larkwire_embassy::TcpConnect;
 
-const BOARD: Ipv4Address = Ipv4Address::new(10, 0, 2, 15);
+pub(crate) const BOARD: Ipv4Address = Ipv4Address::new(10, 0, 2, 15);
 pub(crate) const PLATFORM: Ipv4Address = Ipv4Address::new(10, 0, 2, 2);
 const MTU: usize = 1514;
 

@@ -15,6 +15,8 @@ mod events;
 mod flash;
 #[cfg(feature = "journal")]
 mod journal;
+#[cfg(feature = "webhook")]
+mod posts;
 #[cfg(feature = "journal")]
 mod power;
 mod restart;
