@@ -16,7 +16,7 @@ fn outcome(script: &str) -> Outcome {
     let text = "title = \"t\"\nproves = [\"a.b\"]\n[[steps]]\nexpect.pinged = {}\nwithin_ms = 1000";
     let scenario = parse("ping/x", "ping/x.toml", text.to_owned()).unwrap();
     let command = ["sh", "-c", script].map(str::to_owned).to_vec();
-    let subject = ProcessSubject { command, folder: PathBuf::from(".") };
+    let subject = ProcessSubject { command, folder: PathBuf::from("."), webhook: true };
     run_one(&scenario, &subject, PATIENT)
 }
 
@@ -84,7 +84,7 @@ fn a_program_that_is_not_there_is_named() {
         "ping/x.toml",
         "title = \"t\"\nproves = [\"a.b\"]\n[[steps]]\nexpect.pinged = {}\nwithin_ms = 1000".to_owned(),
     );
-    let subject = ProcessSubject { command: vec!["no-such-shim".to_owned()], folder: PathBuf::from(".") };
+    let subject = ProcessSubject { command: vec!["no-such-shim".to_owned()], folder: PathBuf::from("."), webhook: true };
     let outcome = run_one(&scenario.unwrap(), &subject, PATIENT);
     let Verdict::Fail { what, .. } = outcome.verdict else { panic!("{outcome:?}") };
     assert!(what.starts_with("no-such-shim does not start"), "{what}");
@@ -95,7 +95,7 @@ fn story(script: &str, steps: &str) -> Verdict {
     let text = format!("title = \"t\"\nproves = [\"a.b\"]\n[given]\nopen = false\n{steps}");
     let scenario = parse("ping/x", "ping/x.toml", text).unwrap();
     let command = ["sh".to_owned(), "-c".to_owned(), format!("echo '{READY}'; {script}")].to_vec();
-    run_one(&scenario, &ProcessSubject { command, folder: PathBuf::from(".") }, PATIENT).verdict
+    run_one(&scenario, &ProcessSubject { command, folder: PathBuf::from("."), webhook: true }, PATIENT).verdict
 }
 
 #[test]

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::engine::{Over, Settings, app_names, changed, unimplemented};
-use super::expected::Expected;
+use super::engine::{NO_WEBHOOK, Over, Settings, app_names, changed, unimplemented};
+use super::expected::{Expected, record_kind};
 use super::log::{Names, Observation, Seen};
 use super::outcome::Evidence;
 use super::scenario::Scenario;
-use super::shim::{Command, Report, Start, VERSION};
+use super::shim::{self, Command, Report, Start, VERSION};
 use super::subject::{Heard, Running, Setup, Subject};
 use crate::platform::{AppSpec, ClientConfig, Kind, Platform, PlatformConfig, Subscription};
 
@@ -101,7 +101,10 @@ impl<'a> Lab<'a> {
             base_url: platform.base_url(),
             app_id: given.app.wrong_id.clone().unwrap_or_else(|| app.app_id.clone()),
             app_secret: given.app.wrong_secret.clone().unwrap_or_else(|| app.app_secret.clone()),
-            settings: given.settings.clone(),
+            settings: shim::Settings {
+                webhook: given.webhook.as_ref().map(super::scenario::GivenWebhook::settings),
+                ..given.settings.clone()
+            },
         };
         Ok(Self {
             scenario,
@@ -136,13 +139,15 @@ impl<'a> Lab<'a> {
         let mut next = from;
         loop {
             while let Some(observation) = self.log.get(next) {
-                if let Seen::Shim(Report::Ready { conform, client, version }) = &observation.seen {
+                if let Seen::Shim(Report::Ready { conform, client, version, webhook_url }) = &observation.seen {
                     if *conform != VERSION {
                         let what =
                             format!("the shim speaks version {conform} of the protocol, this suite version {VERSION}");
                         return Err(Over::fail(what));
                     }
                     self.client = Some((client.clone(), version.clone()));
+                    let url = webhook_url.clone();
+                    self.subscribe(url.as_deref())?;
                     if let Some(handle) = self.scenario.body.given.handle.clone() {
                         self.say(Command::Handle(handle));
                     }
@@ -155,6 +160,21 @@ impl<'a> Lab<'a> {
                 return Err(Over::fail(format!("the shim did not say ready within {} s", self.patience.as_secs())));
             }
         }
+    }
+
+    /// What is pushed goes to the client's webhook, where the scenario wants that.
+    fn subscribe(&self, url: Option<&str>) -> Result<(), Over> {
+        let Some(webhook) = &self.scenario.body.given.webhook else { return Ok(()) };
+        // A client that knows nothing of webhooks may have overlooked the setting.
+        let url = url.ok_or_else(|| Over::Unimplemented(NO_WEBHOOK.to_owned()))?;
+        let fail = |error: crate::platform::WebhookError| Over::fail(format!("the client's webhook: {error}"));
+        self.platform.subscribe_webhook(webhook.spec(&self.app, url)).map_err(fail)?;
+        if let Some(posts) = self.running.as_ref().and_then(|running| running.posts.as_ref()) {
+            let listener = self.platform.listen_webhook(&self.app.app_id).map_err(fail)?;
+            // One that has ended already serves nobody.
+            let _ = posts.send(listener);
+        }
+        Ok(())
     }
 
     /// A subject that is gone does not hear it.
@@ -374,7 +394,7 @@ impl<'a> Lab<'a> {
     pub(super) fn closest(&self, expected: &Expected, from: usize) -> String {
         let words = expected.words();
         let kind = words.split(' ').next().unwrap_or_default();
-        let found_kind = if kind == "closed" { "connection_closed" } else { kind };
+        let found_kind = record_kind(kind);
         let mut same = self.log.iter().skip(from).filter(|observation| observation.parts.0 == found_kind);
         match same.next_back() {
             Some(observation) => format!("the last {kind} was: {}", self.line(observation).trim_start()),
@@ -423,6 +443,16 @@ impl<'a> Lab<'a> {
                         "the acknowledgement deviates: {}",
                         faults.first().map(ToString::to_string).unwrap_or_default()
                     )),
+                    Kind::WebhookAnswered { faults, .. } if !faults.is_empty() && !ack_faults => Some(format!(
+                        "the answer deviates: {}",
+                        faults.first().map(ToString::to_string).unwrap_or_default()
+                    )),
+                    Kind::WebhookAnswered { status, body, .. } if !is_plain(Some(*status), body) => {
+                        Some("a refusal in other words".to_owned())
+                    }
+                    Kind::HostileSent(answer) if !is_plain(answer.status, &answer.body) => {
+                        Some("a refusal in other words".to_owned())
+                    }
                     Kind::ClientFault { what, .. } if !client_faults => Some(format!("the platform objects: {what}")),
                     Kind::Upgraded { .. } => {
                         open += 1;
@@ -449,6 +479,14 @@ impl<'a> Lab<'a> {
         }
         Ok(())
     }
+}
+
+/// The one body of every refusal, which tells nothing.
+const REFUSED: &str = r#"{"msg":"refused"}"#;
+
+/// Whether an answer tells no more than it should.
+fn is_plain(status: Option<u16>, body: &str) -> bool {
+    matches!(status, None | Some(200)) || body == REFUSED
 }
 
 impl From<Heard> for Seen {
