@@ -33,6 +33,10 @@ impl Careful {
         if !request.line.starts_with("POST ") {
             return answer(405, "{}");
         }
+        let kind = request.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+        if kind.is_some_and(|(_, value)| !value.trim().starts_with("application/json")) {
+            return answer(415, "{}");
+        }
         if request.body.len() > 512 * 1024 {
             return answer(413, "{}");
         }

@@ -5,8 +5,8 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::{fmt, fs, io};
 
-use super::scenario::{Body, Clock, Given, Scenario, Step, Total};
 use super::expected::Expected;
+use super::scenario::{Body, Clock, Given, Scenario, Step, Total};
 use super::steps::{App, CALLS, Inject, Peer, Push, is_hex};
 use crate::platform::webhook::hostile_list;
 

@@ -246,6 +246,16 @@ impl Scenario {
         self.id.split('/').next().unwrap_or_default()
     }
 
+    /// Names of the hostile requests that it sends.
+    pub(crate) fn hostile_names(&self) -> impl Iterator<Item = &str> {
+        let peers = self.body.steps.iter().filter_map(|step| step.get_ref().peer.as_ref());
+        let hostile = peers.filter_map(|peer| match peer {
+            Peer::Hostile(hostile) => Some(hostile.names()),
+            _ => None,
+        });
+        hostile.flatten().map(String::as_str)
+    }
+
     /// The text of a step, as it stands in the file.
     pub(crate) fn step_source(&self, step: usize) -> String {
         let Some(span) = self.spans.get(step) else { return String::new() };

@@ -292,8 +292,15 @@ async fn take(client: &Arc<Client>, plain: &[u8], proof: &Proof, arrived: Instan
     let asked = deliver(client, happening, proof);
     let Some(mut asked) = asked else { return success() };
     let due = arrived + ANSWER;
+    let answered = async {
+        match asked.recv().await {
+            Some((_, answer)) => answer,
+            // The program never will.
+            None => std::future::pending().await,
+        }
+    };
     let answer = tokio::select! {
-        answer = asked.recv() => answer.and_then(|(_, answer)| answer),
+        answer = answered => answer,
         () = sleep_until(due), if !client.has(Defect::WaitsForTheProgram) => None,
     };
     (200, answer.unwrap_or_else(|| json!({})).to_string())
