@@ -9,6 +9,7 @@
 //! | [`json`] | the verdicts and values of serde_json but for the listed exceptions |
 //! | [`pb_frame`] | the verdicts and values of prost but for the listed differences; the ack echoes byte for byte |
 //! | [`ws_frames`] | the same observations for every way of cutting what a socket brings |
+//! | [`webhook_request`] | nothing passes that an independent check of signature, age, encryption and token does not let pass |
 //!
 //! A target panics when something does not hold.
 #![forbid(unsafe_code)]
@@ -21,18 +22,20 @@ pub mod json;
 pub mod pb;
 pub mod pb_frame;
 pub mod platform;
+pub mod webhook_request;
 pub mod ws_frames;
 
 /// What is called with the bytes of a fuzzer or of a corpus.
 pub type Target = fn(&[u8]);
 
 /// Every target by name, for the replay of corpora.
-pub const TARGETS: [(&str, Target); 7] = [
+pub const TARGETS: [(&str, Target); 8] = [
     ("bot_facts", bot_facts::run),
     ("envelope_gate", envelope_gate::run),
     ("event_content", event_content::run),
     ("http_response", http_response::run),
     ("json", json::run),
     ("pb_frame", pb_frame::run),
+    ("webhook_request", webhook_request::run),
     ("ws_frames", ws_frames::run),
 ];

@@ -134,7 +134,9 @@ impl Client {
         submitted.result().await
     }
 
-    /// Makes a call; the result can be waited for, or not. Calls leave in the order they were submitted.
+    /// Makes a call; the result can be waited for, or not. Calls are begun in the order they were submitted, up to four at a
+    /// time over as many connections: those under way together may reach the platform in another order. Where the order
+    /// matters, wait for one result before the next call.
     ///
     /// # Errors
     /// [`CallError::Misuse`] when the call cannot be accepted.

@@ -88,7 +88,7 @@ def text(least, most):
 def made(number):
     """A request by the SDK's rules; `plain` is the text that is encrypted in it."""
     kind = ("event_v2", "event_v1", "challenge", "card")[number % 4 if number % 20 < 4 else number % 2]
-    encrypt_key, token = text(1, 64), f"{random.getrandbits(128):032x}"
+    encrypt_key, token = "k" + text(0, 63), f"{random.getrandbits(128):032x}"
     event_id = f"{random.getrandbits(128):032x}"
     event = {"text": text(0, 20_000 if number % 50 == 0 else 300)}
     ids = {"app_id": "cli_0123456789abcdef", "tenant_key": "tenant"}

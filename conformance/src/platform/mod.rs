@@ -100,8 +100,8 @@ pub use self::tap::Tapped;
 #[cfg(feature = "suite")]
 pub(crate) use self::upgrade::unhex;
 pub use self::webhook::{
-    ChallengeVerdict, Expected, HostileAnswer, Resend, Stamp, WebhookError, WebhookFailure, WebhookListener,
-    WebhookRequest, WebhookSpec,
+    ChallengeVerdict, Expected, Hostile, HostileAnswer, Resend, Stamp, WebhookError, WebhookFailure, WebhookListener,
+    WebhookRequest, WebhookSpec, hostile_list,
 };
 
 /// A running platform. Dropping it ends everything it started; [`Platform::stop`] also waits for that.

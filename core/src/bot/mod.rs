@@ -251,6 +251,10 @@ impl<'s> Bot<'s> {
                 return;
             }
             bot.link.handle_delivered(id, verdict, &mut bot.shared);
+            #[cfg(feature = "webhook")]
+            if matches!(verdict, Verdict::Accepted | Verdict::Later) {
+                bot.desk.settle_copies(id, None, &mut bot.shared.report);
+            }
         });
     }
 

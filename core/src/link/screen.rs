@@ -114,6 +114,11 @@ impl Session<'_> {
         count(&mut report.stats.accepted);
     }
 
+    /// Remembers a request although the application did not want it.
+    pub(crate) fn keep(&mut self, now: Instant, digest: Option<u64>, report: &mut Report<'_>) {
+        self.remember(now, [digest], report);
+    }
+
     /// An event has waited in vain: others are refused until room is told.
     pub(crate) fn stall(&mut self) {
         self.stalled = true;

@@ -177,24 +177,30 @@ impl<'s> Desk<'s> {
         let digest = posted.digest.map(|digest| session.key(b'x', digest.into_iter()));
         // A click is told from its copies by its token; one without could be sent for ever.
         let click = match event.typed() {
-            Typed::CardAction(action) => match action.token() {
-                Some(token) => session.id_key(b't', token),
-                None => {
+            Typed::CardAction(action) => {
+                let token = action.token().filter(|token| token.chars().any(|ch| !ch.is_whitespace()));
+                let Some(key) = token.and_then(|token| session.id_key(b't', token)) else {
                     report.dropped(DropReason::Malformed, json.len(), Some(trace_id.as_str().as_bytes()));
                     return Posting::Answered(Reply::EMPTY_OBJECT);
-                }
-            },
+                };
+                Some(key)
+            }
             _ => None,
         };
         let known = [digest, click].into_iter().flatten().any(|key| session.is_seen(now, key));
         let screened = if known { Err((DropReason::Duplicate, Short::EMPTY)) } else { session.screen(now, &event) };
+        let is_too_big = self.slots.cap() > 0 && !self.may_hold(json.len());
         let room = screened.and_then(|screened| match self.free_slot(json.len()) {
             Some(slot) => Ok((slot, screened)),
+            // It would be no smaller the next time.
+            None if is_too_big => Err((DropReason::TooBig, Short::EMPTY)),
             None => Err((DropReason::InboxFull, Short::EMPTY)),
         });
         match room {
             Ok((slot, Screened { mut id, speaker })) => {
                 id.message_key = id.message_key.or(click);
+                // Even a late verdict then keeps the same request away.
+                id.event_key = id.event_key.or(digest);
                 session.offered(&id);
                 if let Some(room) = slot.region.bytes_mut().get_mut(..json.len()) {
                     room.copy_from_slice(json.as_bytes());
@@ -225,13 +231,24 @@ impl<'s> Desk<'s> {
                 self.refused(now, Refusal::InboxFull, report);
                 Refusal::InboxFull.reply()
             }
+            // Nothing was asked of the platform before its first post, as it is before a connection.
+            (DropReason::BotIdentityUnknown, false) => {
+                self.refused(now, Refusal::IdentityUnknown, report);
+                Refusal::IdentityUnknown.reply()
+            }
             (_, true) => Reply::EMPTY_OBJECT,
             (_, false) => Reply::SUCCESS,
         }
     }
 
+    /// Whether any place could hold a text of this length, free or not; those that were not made yet are like the others.
+    fn may_hold(&self, len: usize) -> bool {
+        let made = self.slots.as_slice();
+        made.is_empty() || made.iter().any(|slot| len <= slot.region.cap())
+    }
+
     fn free_slot(&mut self, len: usize) -> Option<&mut PostSlot<'s>> {
-        let index = self.slots.find_free(|slot| slot.state == State::Free)?;
+        let index = self.slots.find_free(|slot| slot.state == State::Free && len <= slot.region.cap())?;
         let slot = self.slots.get_mut(index)?;
         slot.region.ensure(len).then_some(slot)
     }
@@ -263,7 +280,13 @@ impl<'s> Desk<'s> {
                 session.accepted(now, id, digest, speaker, report);
                 self.settle_copies(id, digest, report);
             }
-            Verdict::Discarded => report.dropped(DropReason::Discarded, len, Some(trace_id.as_str().as_bytes())),
+            Verdict::Discarded => {
+                // Nobody may send the very same request once more.
+                let digest = slot.digest;
+                session.keep(now, digest, report);
+                report.dropped(DropReason::Discarded, len, Some(trace_id.as_str().as_bytes()));
+                self.settle_copies(DeliveryId::NONE, digest, report);
+            }
             Verdict::Refused => {
                 report.dropped(DropReason::InboxFull, len, Some(trace_id.as_str().as_bytes()));
                 let reply = self.stopped(now, DropReason::InboxFull, callback, report);
@@ -279,7 +302,10 @@ impl<'s> Desk<'s> {
     }
 
     /// The same event may have come again while the first waited.
-    fn settle_copies(&mut self, of: DeliveryId, digest: Option<u64>, report: &mut Report<'_>) {
+    pub(crate) fn settle_copies(&mut self, of: DeliveryId, digest: Option<u64>, report: &mut Report<'_>) {
+        if self.open == 0 {
+            return;
+        }
         let is_same = |one: Option<u64>, other: Option<u64>| one.is_some() && one == other;
         for slot in self.slots.as_mut_slice().iter_mut().filter(|slot| slot.state == State::Queued) {
             let id = slot.id;

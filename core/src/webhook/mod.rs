@@ -37,6 +37,43 @@
 //! assert_eq!((refusal.as_str(), refusal.reply().status), ("signature_missing", 401));
 //! # Ok::<(), larkwire_core::config::ConfigError>(())
 //! ```
+//! A verified event goes to the bot, whose answer is known at once, or as soon as the application has decided:
+//!
+//! ```
+//! use larkwire_core::webhook::{Checked, PostAnswer, Posting, Refusal, RequestHead, Webhook};
+//! use larkwire_core::{Bot, Instant};
+//!
+//! /// What is known at once: a status and a body. Else [`answered`] will tell.
+//! fn request(bot: &mut Bot<'_>, webhook: &Webhook<'_>, now: Instant, head: &RequestHead<'_>, body: &mut [u8]) -> Option<u16> {
+//!     let checked = webhook.check(head, body, bot.time_of_day(now));
+//!     match checked {
+//!         Ok(Checked::Posted(posted)) => match bot.handle_posted(now, &posted) {
+//!             Posting::Answered(reply) => Some(reply.status),
+//!             Posting::Waiting(_) => None,
+//!         },
+//!         Ok(Checked::Challenge(_)) => {
+//!             bot.handle_challenged(now);
+//!             Some(200)
+//!         }
+//!         Err(refusal) => {
+//!             bot.handle_refused(now, refusal);
+//!             Some(refusal.reply().status)
+//!         }
+//!     }
+//! }
+//!
+//! /// After any other fact: whoever waits for `id` gets this.
+//! fn answered(bot: &mut Bot<'_>, now: Instant, answer: impl Fn(PostAnswer<'_>)) {
+//!     while let Some(ready) = bot.poll_posted() {
+//!         let id = ready.id;
+//!         answer(ready);
+//!         bot.handle_answered(now, id);
+//!     }
+//! }
+//! ```
+//! Before the first, [`Bot::accept_posts`](crate::Bot::accept_posts) makes room for them. A redelivery that the platform
+//! signs with its first timestamp, an hour and more after it, is older than [`Freshness`] allows by default; whether it does
+//! is not known.
 
 mod check;
 mod desk;

@@ -30,6 +30,9 @@ pub enum Refusal {
     ClockUnknown,
     /// The body is not `application/json`. 415.
     ContentType,
+    /// The bot does not know its own `open_id` yet, and who is meant depends on it. 503: the platform sends it again. Next
+    /// step: none, if it comes right after the start; else see [`Notice::IdentityFailed`](crate::Notice::IdentityFailed).
+    IdentityUnknown,
     /// No more room for what was verified, or the bot is ending. 503: the platform sends it again. Next step: take events
     /// faster, or give more room.
     InboxFull,
@@ -67,9 +70,10 @@ pub enum Refusal {
 
 impl Refusal {
     /// Every refusal, in the order of the counters.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::ClockUnknown,
         Self::ContentType,
+        Self::IdentityUnknown,
         Self::InboxFull,
         Self::Method,
         Self::NotJson,
@@ -89,7 +93,7 @@ impl Refusal {
     /// What it is answered.
     pub const fn reply(self) -> Reply<'static> {
         let status = match self {
-            Self::ClockUnknown | Self::InboxFull => 503,
+            Self::ClockUnknown | Self::IdentityUnknown | Self::InboxFull => 503,
             Self::ContentType => 415,
             Self::Method => 405,
             Self::Path => 404,
@@ -116,6 +120,7 @@ impl Refusal {
         match self {
             Self::ClockUnknown => "clock_unknown",
             Self::ContentType => "content_type",
+            Self::IdentityUnknown => "identity_unknown",
             Self::InboxFull => "inbox_full",
             Self::Method => "method",
             Self::NotJson => "not_json",
@@ -139,6 +144,7 @@ impl fmt::Display for Refusal {
         f.write_str(match self {
             Self::ClockUnknown => "no clock is known to judge its age by",
             Self::ContentType => "it is not application/json",
+            Self::IdentityUnknown => "the bot does not know its own open_id yet",
             Self::InboxFull => "the inbox is full",
             Self::Method => "it is not a POST",
             Self::NotJson => "it is no JSON object",

@@ -19,7 +19,7 @@ use embassy_executor::Executor;
 use embassy_futures::join::join;
 use embassy_futures::select::{select, select3};
 use embassy_net::{IpAddress, Stack};
-use embedded_io_async::{Read as _, Write as _};
+use embedded_io_async::Write as _;
 use larkwire_embassy::core::webhook::{Freshness, PostSlot, Quota, QuotaEntry, Webhook, WebhookRules};
 use larkwire_embassy::core::{Bot, Config, GateRules, LinkMode, OwnOpenId, Region, Seed, Slots, UnixMillis};
 use larkwire_embassy::webhook::Posts;

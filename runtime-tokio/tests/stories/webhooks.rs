@@ -1,6 +1,8 @@
 //! The platform posts events instead of sending them over a long connection.
 
-use larkwire_conformance::platform::{Kind, Platform, Push, WebhookRequest};
+use larkwire_conformance::platform::{
+    Answer as RestAnswer, Endpoint, Kind, Platform, Push, RestFault, Switch, WebhookRequest,
+};
 use larkwire_tokio::core::fault::DropReason;
 use larkwire_tokio::core::webhook::Refusal;
 use larkwire_tokio::core::{AckReactions, State};
@@ -8,6 +10,7 @@ use larkwire_tokio::webhook::{Server, WebhookSettings};
 use larkwire_tokio::{Client, End, Settings};
 use serde_json::{Value, json};
 
+use crate::clock::eventually;
 use crate::directory::Directory;
 use crate::hook::*;
 use crate::log::Log;
@@ -55,7 +58,8 @@ async fn a_full_inbox_has_the_event_sent_again_and_nothing_is_lost_or_doubled() 
         platform.push(&text(&format!("{n}"))).unwrap();
     }
     // One is in the inbox, the others wait for room in vain.
-    wait(&platform, |kind| matches!(kind, Kind::WebhookAnswered { status: 503, body, .. } if body.contains("refused"))).await;
+    wait(&platform, |kind| matches!(kind, Kind::WebhookAnswered { status: 503, body, .. } if body.contains("refused")))
+        .await;
     let mut texts: Vec<_> = [next(&mut events).await, next(&mut events).await, next(&mut events).await]
         .iter()
         .map(|event| event.text().unwrap())
@@ -118,8 +122,7 @@ async fn a_click_gets_the_answer_of_the_program_or_an_empty_one() {
     next(&mut events).await;
     // Nobody says anything: 2.5 s later it is `{}`.
     wait_for_many(&platform, 2, answered).await;
-    let bodies: Vec<Value> =
-        answers(&platform).iter().map(|(_, body)| serde_json::from_str(body).unwrap()).collect();
+    let bodies: Vec<Value> = answers(&platform).iter().map(|(_, body)| serde_json::from_str(body).unwrap()).collect();
     assert_eq!(bodies, [toast, json!({})]);
     assert_eq!((client.stats().callbacks_answered, client.stats().callbacks_unanswered), (1, 1));
     assert_faultless(&platform);
@@ -151,15 +154,10 @@ async fn an_old_card_is_heard_only_where_that_was_asked_for() {
 #[tokio::test]
 async fn groups_mentions_reactions_and_the_allow_list_work_as_over_the_long_connection() {
     let platform = platform().await;
-    let settings = strict(&platform)
-        .allow("ou_ann")
-        .mention_only(true)
-        .ack_reactions(AckReactions::Auto)
-        .webhook(keys());
+    let settings =
+        strict(&platform).allow("ou_ann").mention_only(true).ack_reactions(AckReactions::Auto).webhook(keys());
     let (client, mut events, _serving) = hooked_with(&platform, &settings).await;
-    while client.own_open_id().is_none() {
-        tokio::task::yield_now().await;
-    }
+    eventually("the bot knows itself", || client.own_open_id().is_some()).await;
     platform.push(&Push::text("oc_x", "ou_eve", "let me in")).unwrap();
     platform.push(&text("to nobody in particular")).unwrap();
     platform.push(&whisper("hello")).unwrap();
@@ -316,4 +314,59 @@ async fn a_long_connection_and_a_webhook_share_one_memory() {
     assert_eq!(next(&mut events).await.text().as_deref(), Some("posted"));
     assert!(rest(&client, &mut events).await.is_empty());
     assert_eq!(client.stats().dropped(DropReason::Duplicate), 1);
+}
+
+/// A connection is made once the bot knows itself; posts come whenever they like.
+#[tokio::test]
+async fn what_comes_before_the_bot_knows_itself_is_left_to_the_platform_and_comes_again() {
+    let platform = platform().await;
+    let busy = RestFault::new(Endpoint::BotInfo, RestAnswer::status(500));
+    platform.faults(|faults| faults.rest = vec![Switch::times(busy, 1)]);
+    let (client, mut events, serving) =
+        hooked_with(&platform, &settings(&platform).mention_only(true).webhook(keys())).await;
+    let mut plain = message(1, "@_user_1 early");
+    plain["event"]["message"]["chat_type"] = "group".into();
+    plain["event"]["message"]["mentions"] = json!([{"key": "@_user_1", "id": {"open_id": BOT}, "name": "bot"}]);
+    assert_eq!(post(serving.local_addr(), &sealed(1, &plain)).await.status, 503);
+    client.refresh_identity();
+    eventually("the bot knows itself", || client.own_open_id().is_some()).await;
+    assert_eq!(post(serving.local_addr(), &sealed(2, &plain)).await.status, 200);
+    assert_eq!(next(&mut events).await.text().as_deref(), Some("early"));
+    assert_eq!(client.stats().refused(Refusal::IdentityUnknown), 1);
+}
+
+/// Every request that only an attacker or a broken proxy sends, by name.
+#[tokio::test]
+async fn what_is_hostile_is_refused_in_the_same_words_and_what_is_only_odd_is_taken() {
+    use larkwire_conformance::platform::{Expected, hostile_list};
+
+    let platform = platform().await;
+    let (client, events, serving) = hooked_with(&platform, &settings(&platform).inbox(4096).webhook(keys())).await;
+    let mut wrong = Vec::new();
+    let mut seen = 0;
+    let mut bots = Vec::new();
+    for hostile in hostile_list() {
+        let mut answer = platform.hostile(APP, hostile.name).await.unwrap();
+        if answer.status == Some(429) {
+            // So many unsigned ones at once are too many: at another bot it is the first.
+            bots.push(hooked(&platform).await);
+            answer = platform.hostile(APP, hostile.name).await.unwrap();
+        }
+        if !answer.as_expected {
+            wrong.push(format!("{}: {answer:?}", hostile.name));
+        }
+        if matches!(hostile.expected, Expected::Refused) {
+            assert_eq!((answer.status, answer.body.as_str()), (Some(401), r#"{"msg":"refused"}"#), "{}", hostile.name);
+        }
+        seen += 1;
+    }
+    assert!(wrong.is_empty(), "{} of {seen}:\n{}", wrong.len(), wrong.join("\n"));
+    bots.push((client, events, serving));
+    let mut heard = 0;
+    for (client, mut events, serving) in bots {
+        assert_eq!(post(serving.local_addr(), &sealed(1, &message(1, "and yet"))).await.status, 200);
+        heard += rest(&client, &mut events).await.len() - 1;
+    }
+    let taken = hostile_list().filter(|hostile| matches!(hostile.expected, Expected::Accepted)).count();
+    assert_eq!(heard, taken, "of {seen}");
 }

@@ -88,6 +88,29 @@ impl Forge {
         })
     }
 
+    /// A click on a card.
+    pub(super) fn click(&self) -> Value {
+        let mut click = self.envelope();
+        click["header"]["event_type"] = json!("card.action.trigger");
+        click["event"] = json!({
+            "operator": { "open_id": "ou_mallory", "tenant_key": "tenant" },
+            "token": "c-1",
+            "action": { "tag": "button", "value": {} },
+            "context": { "open_message_id": "om_1", "open_chat_id": "oc_hostile" },
+        });
+        click
+    }
+
+    /// A click in the old form.
+    pub(super) fn old_card(&self) -> String {
+        let action = json!({ "tag": "button", "value": {} });
+        let body = json!({
+            "open_id": "ou_mallory", "tenant_key": "tenant", "open_message_id": "om_1", "open_chat_id": "oc_hostile",
+            "token": "c-1", "action": action,
+        });
+        body.to_string()
+    }
+
     /// The envelope with another token; null removes it.
     pub(super) fn with_token(&self, token: Option<Value>) -> WebhookRequest {
         let mut envelope = self.envelope();

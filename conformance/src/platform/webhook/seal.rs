@@ -202,7 +202,7 @@ mod tests {
 
     /// What the official Python SDK makes of each case.
     fn vectors() -> Value {
-        serde_json::from_str(include_str!("../../../vectors/webhook.json")).unwrap()
+        serde_json::from_str(include_str!("../../../vectors/sdk.json")).unwrap()
     }
 
     fn unhex(text: &str) -> Vec<u8> {

@@ -7,9 +7,9 @@ use serde_json::json;
 use super::forge::{CHALLENGE, Forge, ODD_CHALLENGE};
 use super::hostile::Expected::{Accepted, Answered, Either, Refused, Status, Swallowed};
 use super::hostile::{Expected, Hostile};
-use super::seal::{NONCE, SIGNATURE, TIMESTAMP, WebhookRequest, card_signature, encrypt_blocks, signature};
+use super::seal::{NONCE, SIGNATURE, Stamp, TIMESTAMP, WebhookRequest, card_signature, encrypt_blocks, signature};
 
-pub(super) const VARIANTS: [&[Hostile]; 7] = [SIGNATURES, TIMES, REPEATED, TOKENS, CIPHERS, BODIES, HTTP];
+pub(super) const VARIANTS: [&[Hostile]; 8] = [SIGNATURES, TIMES, REPEATED, TOKENS, CALLBACKS, CIPHERS, BODIES, HTTP];
 
 const fn case(
     name: &'static str,
@@ -159,8 +159,32 @@ const TOKENS: &[Hostile] = &[
     case("challenge-wrong-signature", Refused, "signatures may be missing, but not wrong", |f| {
         f.signed(f.encrypted_question()).change(SIGNATURE, flip_last)
     }),
-    case("challenge-plain", Either, "neither encrypted nor signed, though a key is set", |f| {
+    case("challenge-plain", Answered, "neither encrypted nor signed, though a key is set", |f| {
         WebhookRequest::verification(&super::deliver::verification(CHALLENGE, &f.token), None, &f.stamp)
+    }),
+];
+
+const CALLBACKS: &[Hostile] = &[
+    case("click-unsigned", Refused, "a click on a card without the three headers", |f| {
+        f.sealed(f.click().to_string().as_bytes()).without_stamp()
+    }),
+    case("click-wrong-token", Refused, "a click on a card, rightly signed", |f| {
+        let mut click = f.click();
+        click["header"]["token"] = json!("another token");
+        f.sealed(click.to_string().as_bytes())
+    }),
+    case("old-card-wrong-signature", Refused, "an old card callback, SHA-1 with another token", |f| {
+        WebhookRequest::old_card(f.old_card().as_bytes(), "another token", &f.stamp)
+    }),
+    case("old-card-encrypt-key", Refused, "the same, SHA-1 with the Encrypt Key", |f| {
+        WebhookRequest::old_card(f.old_card().as_bytes(), &f.key, &f.stamp)
+    }),
+    case("old-card-unsigned", Refused, "the same without the three headers", |f| {
+        WebhookRequest::old_card(f.old_card().as_bytes(), &f.token, &f.stamp).without_stamp()
+    }),
+    case("old-card-stale", Refused, "the same, rightly signed 2 h ago", |f| {
+        let timestamp = (f.now - 7200).to_string();
+        WebhookRequest::old_card(f.old_card().as_bytes(), &f.token, &Stamp { timestamp, ..f.stamp.clone() })
     }),
 ];
 
@@ -266,10 +290,8 @@ const HTTP: &[Hostile] = &[
         ..f.signed("")
     }),
     case("put", Status(405), "an event by PUT", |f| WebhookRequest { method: "PUT".to_owned(), ..f.valid() }),
-    case("wrong-content-type", Status(415), "text/plain, rightly signed", |f| {
-        f.valid().set("Content-Type", &["text/plain"])
-    }),
-    case("no-content-type", Accepted, "no such header", |f| f.valid().set("Content-Type", &[])),
+    case("wrong-content-type", Status(415), "text/plain", |f| f.valid().set("Content-Type", &["text/plain"])),
+    case("no-content-type", Accepted, "the signature counts", |f| f.valid().set("Content-Type", &[])),
     case("upper-case-headers", Accepted, "X-LARK-SIGNATURE", |f| f.valid().rename(str::to_ascii_uppercase)),
     case("lower-case-headers", Accepted, "x-lark-signature", |f| f.valid().rename(str::to_ascii_lowercase)),
     case("odd-case-headers", Accepted, "x-lArK-SiGnAtUrE", |f| f.valid().rename(odd_case)),
