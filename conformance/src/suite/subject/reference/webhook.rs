@@ -183,7 +183,7 @@ async fn judge(client: &Arc<Client>, head: &Head, body: &[u8], arrived: Instant)
             false => (200, json!({ "challenge": challenge }).to_string()),
         };
     }
-    if !trusted || card != (proof == Proof::OldCard) && !(card && trusted) {
+    if !trusted || proof == Proof::OldCard && !card {
         return refused(client, "not signed");
     }
     let token = match said.get("header") {
