@@ -135,6 +135,12 @@ impl<'a> Lab<'a> {
         let running = self.subject.start(&self.platform, &self.setup).map_err(Over::fail)?;
         self.running = Some(running);
         self.say(Command::Start(self.setup.start.clone()));
+        let handle = self.scenario.body.given.handle.clone();
+        // What is posted may be there before a line that is said now; a long connection has to be made first.
+        let at_once = self.scenario.body.given.webhook.is_some();
+        if let Some(handle) = handle.clone().filter(|_| at_once) {
+            self.say(Command::Handle(handle));
+        }
         let due = Instant::now() + self.patience;
         let mut next = from;
         loop {
@@ -148,7 +154,7 @@ impl<'a> Lab<'a> {
                     self.client = Some((client.clone(), version.clone()));
                     let url = webhook_url.clone();
                     self.subscribe(url.as_deref())?;
-                    if let Some(handle) = self.scenario.body.given.handle.clone() {
+                    if let Some(handle) = handle.filter(|_| !at_once) {
                         self.say(Command::Handle(handle));
                     }
                     return Ok(());
