@@ -62,14 +62,22 @@ pub(crate) fn lines() -> UnboundedReceiver<Value> {
     lines
 }
 
-/// Takes the first line and says `ready`.
-pub(crate) async fn start(lines: &mut UnboundedReceiver<Value>, client: &str, version: &str) -> Value {
+/// Takes the first line.
+pub(crate) async fn start(lines: &mut UnboundedReceiver<Value>) -> Value {
     let Some(start) = lines.recv().await else { process::exit(0) };
     if start["do"] != "start" || start["conform"] != 1 {
         confused("the first line is no start of version 1");
     }
-    say(&json!({"is": "ready", "conform": 1, "client": client, "version": version}));
     start
+}
+
+/// Says `ready`, and where the bot takes what the platform posts, if that was asked for.
+pub(crate) fn ready(client: &str, version: &str, webhook_url: Option<String>) {
+    let mut line = json!({"is": "ready", "conform": 1, "client": client, "version": version});
+    if let Some(url) = webhook_url {
+        line["webhook_url"] = url.into();
+    }
+    say(&line);
 }
 
 /// A text of a line; empty where there is none.

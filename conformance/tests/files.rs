@@ -86,3 +86,47 @@ fn long_silences_are_for_virtual_time() {
     let told = with_steps("[[steps]]\nnever.event = {}\nfor_ms = 3600000");
     assert!(told.contains("given.clock = \"virtual\""), "{told}");
 }
+
+/// What is said about a scenario with events by webhook and these steps.
+fn with_webhook(given: &str, steps: &str) -> String {
+    told(&format!("title = \"t\"\nproves = [\"a.b\"]\n[given]\n{given}\n{steps}"))
+}
+
+#[test]
+fn a_misspelt_member_of_a_webhook_is_shown_with_its_place() {
+    let steps = "[[steps]]\npeer.challenge = {}\n[[steps]]\nexpect.challenge_answered = {}\nwithin_ms = 1";
+    let told = with_webhook("webhook = { encrypt_kee = \"k\" }", steps);
+    assert!(told.starts_with("ack/x.toml:4:13: unknown field `encrypt_kee`, expected one of `encrypt_key`"), "{told}");
+    let told = with_webhook("webhook = { options = { max_age = 60 } }", steps);
+    assert!(told.starts_with("ack/x.toml:4:25: unknown field `max_age`"), "{told}");
+    let told =
+        with_webhook("settings = { webhook = { encrypt_key = \"k\" } }", "[[steps]]\nnever.event = {}\nfor_ms = 1");
+    assert_eq!(told, "ack/x.toml: settings.webhook is made of given.webhook: say it there");
+    let told = with_webhook("webhook = {}", "[[steps]]\nnever.webhook_answered = { stauts = 200 }\nfor_ms = 1");
+    assert!(told.starts_with("ack/x.toml:6:28: unknown field `stauts`, expected one of `push`"), "{told}");
+}
+
+#[test]
+fn a_misspelt_hostile_request_is_shown_with_those_that_are_like_it() {
+    let told = with_webhook("webhook = {}", "[[steps]]\npeer.hostile = \"wrong-sginature\"");
+    assert!(told.starts_with("ack/x.toml:5:1: there is no hostile request \"wrong-sginature\"; there are "), "{told}");
+    assert!(told.contains("wrong-signature") && told.contains("wrong-token") && !told.contains("pad-0"), "{told}");
+    let told = with_webhook("webhook = {}", "[[steps]]\npeer.hostile = [\"valid\", \"nonsense\"]");
+    assert!(told.contains("there is no hostile request \"nonsense\"; there are valid, wrong-signature"), "{told}");
+    let total =
+        "[[steps]]\nnever.event = {}\nfor_ms = 1\n[[finally]]\nof.hostile_answered = { name = \"stael\" }\nexactly = 0";
+    let told = with_webhook("webhook = {}", total);
+    assert!(told.starts_with("ack/x.toml:8:1: there is no hostile request \"stael\""), "{told}");
+    let told = with_webhook("webhook = {}", "[[steps]]\npeer.hostile = []\n[[steps]]\nnever.event = {}\nfor_ms = 1");
+    assert_eq!(told, "ack/x.toml:5:1: peer.hostile needs a name");
+}
+
+#[test]
+fn what_is_about_webhooks_needs_one() {
+    let told = with_steps("[[steps]]\npeer.challenge = {}\n[[steps]]\nnever.event = {}\nfor_ms = 1");
+    assert_eq!(told, "ack/x.toml:3:1: peer.challenge needs given.webhook");
+    let told = with_steps("[[steps]]\nexpect.webhook_answered = { status = 200 }\nwithin_ms = 1");
+    assert_eq!(told, "ack/x.toml:3:1: webhook_answered needs given.webhook");
+    let told = with_webhook("webhook = { encrypt_key = \"\" }", "[[steps]]\npeer.hostile = \"valid\"");
+    assert!(told.starts_with("ack/x.toml:5:1: peer.hostile needs an encrypt_key"), "{told}");
+}

@@ -16,7 +16,7 @@ fn outcome(script: &str) -> Outcome {
     let text = "title = \"t\"\nproves = [\"a.b\"]\n[[steps]]\nexpect.pinged = {}\nwithin_ms = 1000";
     let scenario = parse("ping/x", "ping/x.toml", text.to_owned()).unwrap();
     let command = ["sh", "-c", script].map(str::to_owned).to_vec();
-    let subject = ProcessSubject { command, folder: PathBuf::from(".") };
+    let subject = ProcessSubject { command, folder: PathBuf::from("."), webhook: true };
     run_one(&scenario, &subject, PATIENT)
 }
 
@@ -84,7 +84,8 @@ fn a_program_that_is_not_there_is_named() {
         "ping/x.toml",
         "title = \"t\"\nproves = [\"a.b\"]\n[[steps]]\nexpect.pinged = {}\nwithin_ms = 1000".to_owned(),
     );
-    let subject = ProcessSubject { command: vec!["no-such-shim".to_owned()], folder: PathBuf::from(".") };
+    let subject =
+        ProcessSubject { command: vec!["no-such-shim".to_owned()], folder: PathBuf::from("."), webhook: true };
     let outcome = run_one(&scenario.unwrap(), &subject, PATIENT);
     let Verdict::Fail { what, .. } = outcome.verdict else { panic!("{outcome:?}") };
     assert!(what.starts_with("no-such-shim does not start"), "{what}");
@@ -95,7 +96,7 @@ fn story(script: &str, steps: &str) -> Verdict {
     let text = format!("title = \"t\"\nproves = [\"a.b\"]\n[given]\nopen = false\n{steps}");
     let scenario = parse("ping/x", "ping/x.toml", text).unwrap();
     let command = ["sh".to_owned(), "-c".to_owned(), format!("echo '{READY}'; {script}")].to_vec();
-    run_one(&scenario, &ProcessSubject { command, folder: PathBuf::from(".") }, PATIENT).verdict
+    run_one(&scenario, &ProcessSubject { command, folder: PathBuf::from("."), webhook: true }, PATIENT).verdict
 }
 
 #[test]
@@ -150,4 +151,39 @@ fn a_process_is_killed_with_all_that_it_started() {
     if let Ok(listed) = listed {
         assert!(!String::from_utf8_lossy(&listed.stdout).contains(&mark));
     }
+}
+
+/// What comes of a shim in a scenario with events by webhook.
+fn posted(script: &str, webhook: bool) -> Verdict {
+    let text = "title = \"t\"\nproves = [\"a.b\"]\n[given]\nwebhook = {}\n[[steps]]\npeer.challenge = {}\n[[steps]]\n\
+                expect.challenge_answered = { passed = true }\nwithin_ms = 1000";
+    let scenario = parse("webhook/x", "webhook/x.toml", text.to_owned()).unwrap();
+    let command = ["sh", "-c", script].map(str::to_owned).to_vec();
+    run_one(&scenario, &ProcessSubject { command, folder: PathBuf::from("."), webhook }, PATIENT).verdict
+}
+
+#[test]
+fn a_client_without_a_webhook_lacks_it_and_does_not_fail() {
+    let lacks = Verdict::Unimplemented { what: "settings.webhook".to_owned() };
+    // As the protocol says, or by overlooking the setting.
+    let says = r#"read line; echo '{"is":"unimplemented","what":"settings.webhook"}'; exit 89"#;
+    assert_eq!(posted(says, true), lacks);
+    assert_eq!(posted(&format!("echo '{READY}'; cat > /dev/null"), true), lacks);
+    // What is known beforehand needs no shim.
+    assert_eq!(posted("exit 3", false), lacks);
+}
+
+#[test]
+fn the_setting_names_the_keys_and_the_answer_the_url() {
+    let ready = r#"{"is":"ready","conform":1,"client":"x","version":"0","webhook_url":"http://127.0.0.1:9/lark"}"#;
+    let sees = "read line; case $line in *'\"webhook\":{'*encrypt_key*verification_token*) ;; *) exit 3 ;; esac";
+    let Verdict::Fail { what, .. } = posted(&format!("{sees}; echo '{ready}'; cat > /dev/null"), true) else {
+        panic!("nobody listens at that port");
+    };
+    assert!(what.contains("expected challenge_answered { passed = true }"), "{what}");
+    let ready = ready.replace("http://", "ftp://");
+    let Verdict::Fail { what, .. } = posted(&format!("echo '{ready}'; cat > /dev/null"), true) else {
+        panic!("that is no URL of a webhook");
+    };
+    assert!(what.starts_with("the client's webhook: "), "{what}");
 }

@@ -40,7 +40,8 @@ type Record = HashMap<String, String>;
 async fn main() -> io::Result<()> {
     let image = std::env::args().nth(1).ok_or_else(|| Error::other("usage: conform_qemu IMAGE"))?;
     let mut lines = shim::lines();
-    let start = shim::start(&mut lines, "larkwire-embassy in QEMU", env!("CARGO_PKG_VERSION")).await;
+    let start = shim::start(&mut lines).await;
+    shim::ready("larkwire-embassy in QEMU", env!("CARGO_PKG_VERSION"), None);
     let told = start_record(&start);
     let door = TcpListener::bind(("127.0.0.1", 0)).await?;
     let mut qemu = qemu(&image, door.local_addr()?.port())?;

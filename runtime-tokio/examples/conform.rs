@@ -6,20 +6,72 @@ mod shim;
 use std::path::Path;
 
 use larkwire_tokio::core::{self, Body, Call, ReceiveIdType};
+use larkwire_tokio::webhook::{Server, Serving, WebhookSettings};
 use larkwire_tokio::{CallResult, Client, End, Event, Events, Settings};
 use serde_json::{Value, json};
 use shim::{Handling, flag, number, text};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinSet;
 
+/// Where the platform posts to.
+const PATH: &str = "/lark";
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
     let mut lines = shim::lines();
-    let start = shim::start(&mut lines, "larkwire-tokio", env!("CARGO_PKG_VERSION")).await;
-    shim::say(&match Client::start(&settings(&start)) {
-        Ok((client, events)) => shim::ended(&talk(&client, events, lines).await),
-        Err(error) => json!({"is": "ended", "how": "fatal", "text": error.to_string()}),
+    let start = shim::start(&mut lines).await;
+    let ready = |url| shim::ready("larkwire-tokio", env!("CARGO_PKG_VERSION"), url);
+    let Some(webhook) = start["settings"].get("webhook") else {
+        ready(None);
+        return shim::say(&match Client::start(&settings(&start)) {
+            Ok((client, events)) => shim::ended(&talk(&client, events, lines).await),
+            Err(error) => fatal(&error.to_string()),
+        });
+    };
+    let started = Client::start(&settings(&start).webhook(webhook_settings(webhook)));
+    let serving = match &started {
+        Ok((client, _)) => serve(client).await,
+        Err(error) => Err(error.to_string()),
+    };
+    ready(serving.as_ref().ok().map(|serving| format!("http://{}{PATH}", serving.local_addr())));
+    shim::say(&match (started, serving) {
+        (Ok((client, events)), Ok(serving)) => {
+            let end = talk(&client, events, lines).await;
+            // What the bot has decided at its end is written before the process is over.
+            serving.shut_down().await;
+            shim::ended(&end)
+        }
+        (_, Err(error)) => fatal(&error),
+        (Err(error), _) => fatal(&error.to_string()),
     });
+}
+
+fn fatal(text: &str) -> Value {
+    json!({"is": "ended", "how": "fatal", "text": text})
+}
+
+/// Serves the client's webhook at a port that is free.
+async fn serve(client: &Client) -> Result<Serving, String> {
+    let service = client.webhook().ok_or("there is no webhook")?;
+    Server::new().route(PATH, service).bind("127.0.0.1:0").await.map_err(|error| error.to_string())
+}
+
+fn webhook_settings(told: &Value) -> WebhookSettings {
+    let encrypt_key = text(told, "encrypt_key");
+    let mut webhook = WebhookSettings::new(encrypt_key, text(told, "verification_token"))
+        .old_cards(flag(told, "old_cards"))
+        .allow_missing_token(flag(told, "allow_missing_token"));
+    if let Some(seconds) = number(told, "max_age_secs") {
+        webhook = webhook.max_age_secs(seconds);
+    }
+    if let Some(bytes) = number(told, "max_body") {
+        webhook = webhook.max_body(bytes);
+    }
+    // The app has none: the scenario wants to see just that.
+    if encrypt_key.is_empty() {
+        webhook = webhook.dangerously_allow_missing_keys();
+    }
+    webhook
 }
 
 fn settings(start: &Value) -> Settings {

@@ -10,6 +10,7 @@ use super::known::Known;
 use super::load::{Problem, load_all, position};
 use super::requirements::{Level, Requirements};
 use super::scenario::Scenario;
+use crate::platform::webhook::hostile_list;
 
 /// Everything the suite consists of.
 #[derive(Debug)]
@@ -84,6 +85,7 @@ impl Suite {
         };
         let mut suite = Self { scenarios, requirements, cases, unreadable, problems: Vec::new() };
         let mut found = suite.check_scenarios();
+        found.extend(suite.check_hostile());
         found.extend(suite.check_requirements(root));
         found.extend(suite.check_cases(root));
         found.extend(suite.check_known(&folder.join("known"))?);
@@ -126,6 +128,15 @@ impl Suite {
             }
         }
         problems
+    }
+
+    /// What the platform can do to a webhook is done to it somewhere.
+    fn check_hostile(&self) -> Vec<Problem> {
+        let sent: BTreeSet<&str> = self.scenarios.iter().flat_map(Scenario::hostile_names).collect();
+        let unsent = hostile_list().filter(|case| !sent.contains(case.name));
+        let place =
+            |what: String| Problem { file: "conformance/scenarios/webhook".to_owned(), line: 0, column: 0, what };
+        unsent.map(|case| place(format!("no scenario sends the hostile request {}", case.name))).collect()
     }
 
     fn check_requirements(&self, root: &Path) -> Vec<Problem> {

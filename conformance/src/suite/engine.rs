@@ -22,6 +22,8 @@ const QUIET: Duration = Duration::from_millis(300);
 const OWED: Duration = Duration::from_secs(2);
 /// How long a client has to end.
 const STOP: Duration = Duration::from_secs(5);
+/// What a client cannot do that knows the long connection only.
+pub(super) const NO_WEBHOOK: &str = "settings.webhook";
 
 /// What is the same for all scenarios of a run.
 #[derive(Clone, Copy, Debug)]
@@ -81,6 +83,9 @@ impl Run<'_> {
             evidence: None,
             client: None,
         };
+        if scenario.body.given.webhook.is_some() && !subject.serves_webhooks() {
+            return Outcome { verdict: Verdict::Unimplemented { what: NO_WEBHOOK.to_owned() }, ..skipped("") };
+        }
         if scenario.body.given.clock == Clock::Virtual && !subject.in_memory() {
             return skipped(&format!("it needs virtual time: {}", scenario.body.given.why));
         }
@@ -110,7 +115,7 @@ impl Run<'_> {
     async fn story(&self, lab: &mut Lab<'_>) -> Result<(), Over> {
         let body = &self.scenario.body;
         lab.start().await?;
-        if body.given.open {
+        if body.given.open && body.given.webhook.is_none() {
             let open = Expected::Upgraded(super::expected::Upgraded::default());
             lab.wait_for(&open, 0, self.settings.patience).await?.ok_or_else(|| {
                 let within = self.settings.patience.as_secs();
@@ -239,6 +244,7 @@ async fn act(lab: &mut Lab<'_>, peer: &Peer) -> Result<(), Over> {
             lab.app = changed(lab.app.clone(), change);
             platform.add_app(lab.app.clone());
         }
+        Peer::Challenge(_) => drop(platform.challenge(&app_id).await.map_err(|error| Over::fail(error.to_string()))?),
         Peer::ClientConfig(config) => platform.set_client_config(config.clone()),
         Peer::Close(close) => needs_one(platform.close(&app_id, close.code))?,
         Peer::Cut(Cut { how: How::Fin }) => needs_one(platform.cut(&app_id))?,
@@ -249,6 +255,11 @@ async fn act(lab: &mut Lab<'_>, peer: &Peer) -> Result<(), Over> {
         }
         Peer::Cut(Cut { how: How::Reset }) => needs_one(platform.cut_rst(&app_id))?,
         Peer::Faults(faults) => platform.faults(|present| present.clone_from(faults)),
+        Peer::Hostile(hostile) => {
+            for name in hostile.names() {
+                platform.hostile(&app_id, name).await.map_err(|error| Over::fail(error.to_string()))?;
+            }
+        }
         Peer::Inject(inject) => inject_it(lab, inject)?,
         Peer::Interleave(pushes) => push(lab, pushes)?,
         Peer::Options(options) => platform.options(|present| present.clone_from(options)),

@@ -65,6 +65,15 @@ kinds! {
     CardUpdated { message_id: String, card: Value, uses: u64 }
     /// The platform objects to something.
     ClientFault { what_contains: String }
+    /// The webhook's answer to the question whether it is the bot's.
+    ChallengeAnswered {
+        /** With 200 and the same challenge, within 1 s. */
+        passed: bool,
+        status: u64,
+        /** As it came. */
+        body: String,
+        complaint_contains: String,
+    }
     /// A connection is over.
     Closed { by: String, code: u64, reason: String, reason_contains: String, connection: String }
     /// A Close frame of the platform was answered.
@@ -97,6 +106,16 @@ kinds! {
     Exited { code: i64 }
     /// A push is not tried again.
     GaveUp { push: String, reason_contains: String }
+    /// The answer to a hostile request.
+    HostileAnswered {
+        name: String,
+        status: u64,
+        /** As it came. */
+        body: String,
+        /** As a bot answers that follows protocol section 17.3. */
+        as_expected: bool,
+        in_time: bool,
+    }
     /// A remark of the shim.
     Note { text_contains: String }
     /// Anything that the process wrote or said.
@@ -161,6 +180,25 @@ kinds! {
         has_protocol: bool,
         authorization: bool,
     }
+    /// The webhook's answer to a push.
+    WebhookAnswered {
+        push: String,
+        attempt: u64,
+        status: u64,
+        /** As it came. */
+        body: String,
+        /** Status 200. */
+        settled: bool,
+        /** Within 3 s. */
+        in_time: bool,
+        faithful: bool,
+        after_at_least_ms: u64,
+        after_at_most_ms: u64,
+    }
+    /// The webhook gave no answer, or none that counts.
+    WebhookFailed { push: String, attempt: u64, /** `connect`, `time_out`, `broken`, `redirect`. */ cause: String }
+    /// A push is on its way to the webhook.
+    WebhookPosted { push: String, attempt: u64 }
     /// A WebSocket pong.
     WsPong { payload: String, connection: String }
 }
@@ -192,6 +230,26 @@ impl Expected {
         labels
     }
 
+    /// The name of a hostile request that it speaks of.
+    pub(crate) fn hostile_name(&self) -> Option<&str> {
+        match self {
+            Self::HostileAnswered(answer) => answer.name.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// Whether it can only be seen where events come by webhook.
+    pub(crate) fn is_of_webhooks(&self) -> bool {
+        matches!(
+            self,
+            Self::ChallengeAnswered(_)
+                | Self::HostileAnswered(_)
+                | Self::WebhookAnswered(_)
+                | Self::WebhookFailed(_)
+                | Self::WebhookPosted(_)
+        )
+    }
+
     fn parts(&self) -> (String, serde_json::Map<String, Value>) {
         let mut kind = String::new();
         let mut members = serde_json::Map::new();
@@ -209,13 +267,25 @@ impl Expected {
         let (kind, members) = self.parts();
         let (seen_kind, found) = seen;
         let same_kind = match kind.as_str() {
-            "closed" => seen_kind == "connection_closed",
             "output" => matches!(seen_kind.as_str(), "output" | "note" | "event" | "result" | "ended"),
-            kind => seen_kind == kind,
+            kind => seen_kind == record_kind(kind),
         };
         same_kind && members.iter().all(|(name, wanted)| fits(&kind, name, wanted, found, names))
     }
 }
+
+/// What the platform calls it.
+pub(super) fn record_kind(kind: &str) -> &str {
+    match kind {
+        "challenge_answered" => "challenged",
+        "closed" => "connection_closed",
+        "hostile_answered" => "hostile_sent",
+        kind => kind,
+    }
+}
+
+/// Milliseconds within which the platform wants an answer to what it posts.
+const ANSWERED_MS: u64 = 3000;
 
 fn fits(kind: &str, name: &str, wanted: &Value, found: &Value, names: &Names) -> bool {
     let filled = wanted.as_str().map(|text| names.fill(text));
@@ -247,6 +317,9 @@ fn fits(kind: &str, name: &str, wanted: &Value, found: &Value, names: &Names) ->
             };
             !wanted.as_array().is_some_and(|fields| fields.iter().any(named))
         }
+        "in_time" if given("after_ms") => wanted.as_bool() == Some(number("after_ms") <= ANSWERED_MS),
+        "after_at_least_ms" => number("after_ms") >= wanted.as_u64().unwrap_or(u64::MAX),
+        "after_at_most_ms" => number("after_ms") <= wanted.as_u64().unwrap_or_default(),
         "latency_at_least_ms" => number("latency_ms") >= wanted.as_u64().unwrap_or(u64::MAX),
         "latency_at_most_ms" => number("latency_ms") <= wanted.as_u64().unwrap_or_default(),
         "emoji_one_of" => {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::{fs, io};
 
-use super::load::Problem;
+use super::load::{AREAS, Problem};
 
 /// The known failures of one subject.
 #[derive(Clone, Debug, Default)]
@@ -27,7 +27,8 @@ impl Known {
         }
     }
 
-    /// From the text of a file: lines `area/name reason`, blank ones, and those that begin with `#`.
+    /// From the text of a file: lines `area/name reason`, blank ones, and those that begin with `#`. `area/*` is all of an
+    /// area.
     ///
     /// # Errors
     /// A line without a reason, or a scenario named twice.
@@ -52,12 +53,17 @@ impl Known {
     /// Why this scenario is known to fail.
     #[must_use]
     pub fn reason(&self, scenario: &str) -> Option<&str> {
-        self.reasons.get(scenario).map(|(_, reason)| reason.as_str())
+        let area = scenario.split('/').next().map(|area| format!("{area}/*")).unwrap_or_default();
+        let known = self.reasons.get(scenario).or_else(|| self.reasons.get(&area));
+        known.map(|(_, reason)| reason.as_str())
     }
 
     /// Lines that match no scenario.
     pub fn stale<'a>(&'a self, exists: impl Fn(&str) -> bool + 'a) -> impl Iterator<Item = Problem> + 'a {
-        let stale = self.reasons.iter().filter(move |(id, _)| !exists(id));
+        let stale = self.reasons.iter().filter(move |(id, _)| match id.strip_suffix("/*") {
+            Some(area) => !AREAS.contains(&area),
+            None => !exists(id),
+        });
         stale.map(|(id, (line, _))| Problem {
             file: self.file.clone(),
             line: *line,
@@ -80,6 +86,9 @@ mod tests {
             known.stale(|_| false).next().unwrap().to_string(),
             "known/x.txt:3:1: there is no scenario ack/late"
         );
+        let all = Known::parse("webhook/*  has none\nhook/*  no such area\n", "f").unwrap();
+        assert_eq!((all.reason("webhook/message"), all.reason("ack/late")), (Some("has none"), None));
+        assert_eq!(all.stale(|_| false).count(), 1);
         assert_eq!(Known::parse("ack/late\n", "f").unwrap_err().line, 1);
     }
 }

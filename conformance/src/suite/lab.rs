@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::engine::{Over, Settings, app_names, changed, unimplemented};
-use super::expected::Expected;
+use super::engine::{NO_WEBHOOK, Over, Settings, app_names, changed, unimplemented};
+use super::expected::{Expected, record_kind};
 use super::log::{Names, Observation, Seen};
 use super::outcome::Evidence;
 use super::scenario::Scenario;
-use super::shim::{Command, Report, Start, VERSION};
+use super::shim::{self, Command, Report, Start, VERSION};
 use super::subject::{Heard, Running, Setup, Subject};
 use crate::platform::{AppSpec, ClientConfig, Kind, Platform, PlatformConfig, Subscription};
 
@@ -28,7 +28,7 @@ const SHOWN: usize = 2000;
 const LINES: usize = 40;
 
 pub(super) struct Lab<'a> {
-    scenario: &'a Scenario,
+    pub(super) scenario: &'a Scenario,
     subject: &'a dyn Subject,
     setup: Setup,
     patience: Duration,
@@ -101,7 +101,10 @@ impl<'a> Lab<'a> {
             base_url: platform.base_url(),
             app_id: given.app.wrong_id.clone().unwrap_or_else(|| app.app_id.clone()),
             app_secret: given.app.wrong_secret.clone().unwrap_or_else(|| app.app_secret.clone()),
-            settings: given.settings.clone(),
+            settings: shim::Settings {
+                webhook: given.webhook.as_ref().map(super::scenario::GivenWebhook::settings),
+                ..given.settings.clone()
+            },
         };
         Ok(Self {
             scenario,
@@ -132,18 +135,26 @@ impl<'a> Lab<'a> {
         let running = self.subject.start(&self.platform, &self.setup).map_err(Over::fail)?;
         self.running = Some(running);
         self.say(Command::Start(self.setup.start.clone()));
+        let handle = self.scenario.body.given.handle.clone();
+        // What is posted may be there before a line that is said now; a long connection has to be made first.
+        let at_once = self.scenario.body.given.webhook.is_some();
+        if let Some(handle) = handle.clone().filter(|_| at_once) {
+            self.say(Command::Handle(handle));
+        }
         let due = Instant::now() + self.patience;
         let mut next = from;
         loop {
             while let Some(observation) = self.log.get(next) {
-                if let Seen::Shim(Report::Ready { conform, client, version }) = &observation.seen {
+                if let Seen::Shim(Report::Ready { conform, client, version, webhook_url }) = &observation.seen {
                     if *conform != VERSION {
                         let what =
                             format!("the shim speaks version {conform} of the protocol, this suite version {VERSION}");
                         return Err(Over::fail(what));
                     }
                     self.client = Some((client.clone(), version.clone()));
-                    if let Some(handle) = self.scenario.body.given.handle.clone() {
+                    let url = webhook_url.clone();
+                    self.subscribe(url.as_deref())?;
+                    if let Some(handle) = handle.filter(|_| !at_once) {
                         self.say(Command::Handle(handle));
                     }
                     return Ok(());
@@ -155,6 +166,21 @@ impl<'a> Lab<'a> {
                 return Err(Over::fail(format!("the shim did not say ready within {} s", self.patience.as_secs())));
             }
         }
+    }
+
+    /// What is pushed goes to the client's webhook, where the scenario wants that.
+    fn subscribe(&self, url: Option<&str>) -> Result<(), Over> {
+        let Some(webhook) = &self.scenario.body.given.webhook else { return Ok(()) };
+        // A client that knows nothing of webhooks may have overlooked the setting.
+        let url = url.ok_or_else(|| Over::Unimplemented(NO_WEBHOOK.to_owned()))?;
+        let fail = |error: crate::platform::WebhookError| Over::fail(format!("the client's webhook: {error}"));
+        self.platform.subscribe_webhook(webhook.spec(&self.app, url)).map_err(fail)?;
+        if let Some(posts) = self.running.as_ref().and_then(|running| running.posts.as_ref()) {
+            let listener = self.platform.listen_webhook(&self.app.app_id).map_err(fail)?;
+            // One that has ended already serves nobody.
+            let _ = posts.send(listener);
+        }
+        Ok(())
     }
 
     /// A subject that is gone does not hear it.
@@ -365,7 +391,7 @@ impl<'a> Lab<'a> {
         self.log.get(index).map(|observation| self.line(observation)).unwrap_or_default()
     }
 
-    fn line(&self, observation: &Observation) -> String {
+    pub(super) fn line(&self, observation: &Observation) -> String {
         let at = Duration::from_millis(observation.at_ms).as_secs_f64();
         format!("{at:8.3} s {}", observation.seen.words(&|text| self.names.redacted(text)))
     }
@@ -374,7 +400,7 @@ impl<'a> Lab<'a> {
     pub(super) fn closest(&self, expected: &Expected, from: usize) -> String {
         let words = expected.words();
         let kind = words.split(' ').next().unwrap_or_default();
-        let found_kind = if kind == "closed" { "connection_closed" } else { kind };
+        let found_kind = record_kind(kind);
         let mut same = self.log.iter().skip(from).filter(|observation| observation.parts.0 == found_kind);
         match same.next_back() {
             Some(observation) => format!("the last {kind} was: {}", self.line(observation).trim_start()),
@@ -409,45 +435,6 @@ impl<'a> Lab<'a> {
                 })
                 .collect(),
         }
-    }
-
-    /// What our own runtimes must do in every scenario.
-    pub(super) fn judge_house_rules(&mut self, ack_faults: bool, client_faults: bool) -> Result<(), Over> {
-        self.listen();
-        self.names.set_secrets(self.platform.secrets());
-        let mut open = 0_usize;
-        for observation in &self.log {
-            let broken = match &observation.seen {
-                Seen::Platform(record) => match &record.kind {
-                    Kind::Acked { faults, .. } if !faults.is_empty() && !ack_faults => Some(format!(
-                        "the acknowledgement deviates: {}",
-                        faults.first().map(ToString::to_string).unwrap_or_default()
-                    )),
-                    Kind::ClientFault { what, .. } if !client_faults => Some(format!("the platform objects: {what}")),
-                    Kind::Upgraded { .. } => {
-                        open += 1;
-                        (open > 1 + self.excused).then(|| "two long connections at once".to_owned())
-                    }
-                    Kind::ConnectionClosed { .. } => {
-                        open = open.saturating_sub(1);
-                        None
-                    }
-                    _ => None,
-                },
-                Seen::Shim(report) => {
-                    let said = serde_json::json!(report);
-                    self.names.has_secret_in(&said).then(|| "a secret is in what the client says".to_owned())
-                }
-                Seen::Output(text) => {
-                    self.names.has_secret(text).then(|| "a secret is in what the client writes".to_owned())
-                }
-                Seen::Exited(_) | Seen::Garbage(_) => None,
-            };
-            if let Some(broken) = broken {
-                return Err(Over::fail(format!("house rule: {broken}: {}", self.line(observation).trim_start())));
-            }
-        }
-        Ok(())
     }
 }
 

@@ -5,13 +5,15 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::{fmt, fs, io};
 
-use super::scenario::{Body, Clock, Scenario, Step, Total};
+use super::expected::Expected;
+use super::scenario::{Body, Clock, Given, Scenario, Step, Total};
 use super::steps::{App, CALLS, Inject, Peer, Push, is_hex};
+use crate::platform::webhook::hostile_list;
 
 /// The areas a scenario may be of, in the order of reports.
-pub const AREAS: [&str; 14] = [
+pub const AREAS: [&str; 15] = [
     "discover", "upgrade", "frame", "parts", "ack", "gate", "ping", "redial", "token", "call", "limits", "hostile",
-    "locale", "callback",
+    "locale", "callback", "webhook",
 ];
 
 /// In real time, nobody wants to wait longer than this to see that nothing happens.
@@ -105,13 +107,16 @@ pub fn parse(id: &str, file: &str, source: String) -> Result<Scenario, Vec<Probl
     if body.given.clock == Clock::Virtual && body.given.why.is_empty() {
         faults.push(problem(None, "given.clock is virtual: say in given.why what takes so long".to_owned()));
     }
+    if body.given.settings.webhook.is_some() {
+        faults.push(problem(None, "settings.webhook is made of given.webhook: say it there".to_owned()));
+    }
     let mut known = HashSet::from(["app".to_owned()]);
     let mut silence = 0;
     for step in &body.steps {
         let span = step.span();
         let step = step.get_ref();
         silence += step.for_ms.unwrap_or_default().max(step.not_before_ms.unwrap_or_default());
-        if let Err(what) = check_step(step, &mut known) {
+        if let Err(what) = check_step(step, &mut known).and_then(|()| check_webhook(step, &body.given)) {
             faults.push(problem(Some(span), what));
         }
     }
@@ -119,7 +124,9 @@ pub fn parse(id: &str, file: &str, source: String) -> Result<Scenario, Vec<Probl
         faults.push(problem(None, format!("it waits {silence} ms for nothing to happen: given.clock = \"virtual\"")));
     }
     for total in &body.finally {
-        if let Err(what) = check_total(total.get_ref(), &known) {
+        let of = &total.get_ref().of;
+        let webhook = || check_expected_of_webhook(of, &body.given);
+        if let Err(what) = check_total(total.get_ref(), &known).and_then(|()| webhook()) {
             faults.push(problem(Some(total.span()), what));
         }
     }
@@ -194,6 +201,50 @@ fn check_step(step: &Step, known: &mut HashSet<String>) -> Result<(), String> {
         return Err("times is 0: that is never".to_owned());
     }
     step.label.iter().try_for_each(|label| name(known, label))
+}
+
+/// What concerns webhooks needs one, and the names of hostile requests are those of the platform.
+fn check_webhook(step: &Step, given: &Given) -> Result<(), String> {
+    match &step.peer {
+        Some(Peer::Challenge(_)) => needs_webhook("peer.challenge", given)?,
+        Some(Peer::Hostile(hostile)) => {
+            needs_webhook("peer.hostile", given)?;
+            if given.webhook.as_ref().is_some_and(|webhook| webhook.encrypt_key.is_empty()) {
+                return Err("peer.hostile needs an encrypt_key".to_owned());
+            }
+            if hostile.names().is_empty() {
+                return Err("peer.hostile needs a name".to_owned());
+            }
+            hostile.names().iter().try_for_each(|name| is_hostile(name))?;
+        }
+        _ => {}
+    }
+    step.expect.iter().chain(&step.never).try_for_each(|expected| check_expected_of_webhook(expected, given))
+}
+
+fn check_expected_of_webhook(expected: &Expected, given: &Given) -> Result<(), String> {
+    if expected.is_of_webhooks() {
+        needs_webhook(expected.words().split(' ').next().unwrap_or_default(), given)?;
+    }
+    expected.hostile_name().map_or(Ok(()), is_hostile)
+}
+
+fn needs_webhook(what: &str, given: &Given) -> Result<(), String> {
+    given.webhook.as_ref().map(drop).ok_or_else(|| format!("{what} needs given.webhook"))
+}
+
+fn is_hostile(name: &str) -> Result<(), String> {
+    if hostile_list().any(|case| case.name == name) {
+        return Ok(());
+    }
+    // There are more than a hundred: those that have a word in common are enough, if there are any.
+    let words: Vec<&str> = name.split('-').collect();
+    let alike = |case: &&str| case.split('-').any(|word| words.contains(&word));
+    let mut near: Vec<&str> = hostile_list().map(|case| case.name).filter(alike).collect();
+    if near.is_empty() {
+        near = hostile_list().map(|case| case.name).collect();
+    }
+    Err(format!("there is no hostile request {name:?}; there are {}", near.join(", ")))
 }
 
 fn check_peer(peer: &Peer, known: &mut HashSet<String>) -> Result<(), String> {

@@ -12,6 +12,7 @@
 mod check;
 mod engine;
 mod expected;
+mod house;
 mod known;
 mod lab;
 mod load;

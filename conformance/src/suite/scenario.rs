@@ -6,9 +6,9 @@ use std::ops::Range;
 use serde::Deserialize;
 
 use super::expected::Expected;
-use super::shim::{Handle, Settings};
+use super::shim::{Handle, Settings, WebhookOptions, WebhookSettings};
 use super::steps::{App, Peer};
-use crate::platform::{AppState, ClientConfig, Faults, Options};
+use crate::platform::{AppSpec, AppState, ClientConfig, Faults, Options, Resend, WebhookSpec};
 
 /// One story with a verdict.
 #[derive(Clone, Debug)]
@@ -87,6 +87,8 @@ pub struct Given {
     pub platform: GivenPlatform,
     /// What chat info says of chats.
     pub chats: BTreeMap<String, serde_json::Value>,
+    /// Events come by webhook, not over the long connection.
+    pub webhook: Option<GivenWebhook>,
 }
 
 impl Default for Given {
@@ -103,6 +105,7 @@ impl Default for Given {
             app: GivenApp::default(),
             platform: GivenPlatform::default(),
             chats: BTreeMap::new(),
+            webhook: None,
         }
     }
 }
@@ -147,6 +150,58 @@ pub struct GivenPlatform {
     pub(crate) url_lifetime_s: Option<u64>,
 }
 
+/// How the app's webhook is set up, and what its client is to be like.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct GivenWebhook {
+    /// Empty: the app has none, and requests are plain and not signed.
+    pub(crate) encrypt_key: String,
+    pub(crate) verification_token: String,
+    /// Clicks on cards come in the old form.
+    pub(crate) old_cards: bool,
+    /// What a redelivery looks like.
+    pub(crate) resend: Resend,
+    /// Questions for the challenge are signed.
+    pub(crate) sign_challenge: bool,
+    /// What the client is told besides its keys.
+    pub(crate) options: WebhookOptions,
+}
+
+impl Default for GivenWebhook {
+    fn default() -> Self {
+        Self {
+            encrypt_key: "3ncryptKeyOfTheApp".to_owned(),
+            verification_token: "v3rificationTokenOfTheApp".to_owned(),
+            old_cards: false,
+            resend: Resend::default(),
+            sign_challenge: false,
+            options: WebhookOptions::default(),
+        }
+    }
+}
+
+impl GivenWebhook {
+    /// What the client is told.
+    pub(crate) fn settings(&self) -> WebhookSettings {
+        WebhookSettings {
+            encrypt_key: self.encrypt_key.clone(),
+            verification_token: self.verification_token.clone(),
+            options: self.options.clone(),
+        }
+    }
+
+    /// What the platform is told.
+    pub(crate) fn spec(&self, app: &AppSpec, url: &str) -> WebhookSpec {
+        WebhookSpec {
+            encrypt_key: Some(self.encrypt_key.clone()).filter(|key| !key.is_empty()),
+            old_cards: self.old_cards,
+            resend: self.resend,
+            sign_challenge: self.sign_challenge,
+            ..WebhookSpec::new(&app.app_id, url, &self.verification_token)
+        }
+    }
+}
+
 /// One thing that happens, or that is to be seen. Exactly one of `peer`, `app`, `expect` and `never`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -189,6 +244,16 @@ impl Scenario {
     #[must_use]
     pub fn area(&self) -> &str {
         self.id.split('/').next().unwrap_or_default()
+    }
+
+    /// Names of the hostile requests that it sends.
+    pub(crate) fn hostile_names(&self) -> impl Iterator<Item = &str> {
+        let peers = self.body.steps.iter().filter_map(|step| step.get_ref().peer.as_ref());
+        let hostile = peers.filter_map(|peer| match peer {
+            Peer::Hostile(hostile) => Some(hostile.names()),
+            _ => None,
+        });
+        hostile.flatten().map(String::as_str)
     }
 
     /// The text of a step, as it stands in the file.

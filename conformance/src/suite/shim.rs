@@ -80,6 +80,46 @@ pub struct Settings {
     /// Whether ids of events are to outlive the process: the runner makes a folder of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state_dir: Option<String>,
+    /// Events come by webhook instead of over the long connection: the runner makes it of `given.webhook`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub webhook: Option<WebhookSettings>,
+}
+
+/// A webhook as its client needs to know it.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct WebhookSettings {
+    /// Signs and encrypts; empty: the app has none.
+    pub encrypt_key: String,
+    /// Stands in every event.
+    pub verification_token: String,
+    /// The rest.
+    #[serde(flatten)]
+    pub options: WebhookOptions,
+}
+
+impl std::fmt::Debug for WebhookSettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WebhookSettings").field("keys", &"[redacted]").field("options", &self.options).finish()
+    }
+}
+
+/// What a scenario wants of a client's webhook; what is left out is up to the client.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WebhookOptions {
+    /// Rightly signed events without a Verification Token are taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allow_missing_token: Option<bool>,
+    /// Seconds that a timestamp may lie from now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_age_secs: Option<u32>,
+    /// Bytes of the longest body.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_body: Option<usize>,
+    /// Old card callbacks are taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub old_cards: Option<bool>,
 }
 
 /// What handlers do from now on; what is left out stays as it is.
@@ -184,6 +224,9 @@ pub enum Report {
         client: String,
         /// Its version.
         version: String,
+        /// Where it takes the platform's posts, if it was told that events come so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        webhook_url: Option<String>,
     },
     /// A call is over.
     Result(Box<CallResult>),

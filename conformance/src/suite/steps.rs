@@ -17,6 +17,8 @@ pub(crate) enum Peer {
     Advance(Advance),
     /// Changes the app.
     App(super::scenario::GivenApp),
+    /// Asks the webhook whether it is the bot's.
+    Challenge(Nothing),
     /// Says from now on that a client should be configured like this.
     ClientConfig(ClientConfig),
     /// Closes the connections by a Close frame.
@@ -25,6 +27,8 @@ pub(crate) enum Peer {
     Cut(Cut),
     /// What goes wrong from now on; what is left out goes right.
     Faults(Box<Faults>),
+    /// Sends the webhook what only an attacker or a broken proxy sends, one after the other.
+    Hostile(Hostile),
     /// Sends something out of the ordinary.
     Inject(Inject),
     /// Several pushes with their frames in turn.
@@ -35,6 +39,25 @@ pub(crate) enum Peer {
     Push(Box<Push>),
     /// Makes tokens invalid.
     RevokeTokens(Revoke),
+}
+
+/// Names of hostile requests.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Hostile {
+    /// Of one.
+    One(String),
+    /// Of several.
+    Many(Vec<String>),
+}
+
+impl Hostile {
+    pub(crate) fn names(&self) -> &[String] {
+        match self {
+            Self::One(name) => std::slice::from_ref(name),
+            Self::Many(names) => names,
+        }
+    }
 }
 
 /// How far.

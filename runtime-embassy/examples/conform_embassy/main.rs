@@ -64,7 +64,8 @@ fn main() -> std::io::Result<()> {
 
 async fn suite(spawner: Spawner, board: Stack<'static>, far: Stack<'static>) {
     let mut lines = shim::lines();
-    let start = shim::start(&mut lines, "larkwire-embassy", env!("CARGO_PKG_VERSION")).await;
+    let start = shim::start(&mut lines).await;
+    shim::ready("larkwire-embassy", env!("CARGO_PKG_VERSION"), None);
     let ended = match set_up::set_up(&start) {
         Ok(resources) => {
             let port = text(&start, "base_url").rsplit(':').next().and_then(|port| port.parse().ok());

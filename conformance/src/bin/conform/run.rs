@@ -144,7 +144,8 @@ fn chosen_scenarios(suite: &Suite, options: &Options) -> Result<Vec<Scenario>, S
 fn choose(root: &Path, options: &Options) -> Result<Vec<Chosen>, Box<dyn Error>> {
     if let Some(command) = &options.command {
         let words = command.split_whitespace().map(str::to_owned).collect();
-        let subject = ProcessSubject { command: words, folder: std::env::current_dir()? };
+        // Whoever brings a shim wants to know what it does with everything; one that knows no webhooks says so.
+        let subject = ProcessSubject { command: words, folder: std::env::current_dir()?, webhook: true };
         return Ok(vec![Chosen {
             name: "command".to_owned(),
             about: command.clone(),

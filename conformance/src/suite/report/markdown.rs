@@ -141,7 +141,7 @@ fn failures(page: &mut String, suite: &Suite, results: &Results) {
 #[must_use]
 pub fn requirements(suite: &Suite) -> String {
     let mut page = String::from(
-        "# Requirements\n\nWhat a client of the long connection does, and what shows it. Written by `conform check --write` \
+        "# Requirements\n\nWhat a client of the long connection or a webhook does, and what shows it. Written by `conform check --write` \
          from `conformance/requirements.toml`;\ndo not edit. **must** binds every client; **policy** is a choice of larkwire. \
          Sections are those of [protocol.md](protocol.md).\n",
     );

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc::unbounded_channel;
 
 use super::driver::Driver;
-use super::{Heard, Running, Setup, Subject};
+use super::{Heard, Running, Setup, Subject, URL};
 use crate::platform::Platform;
 use crate::suite::shim::{Report, VERSION};
 
@@ -26,6 +26,10 @@ impl Subject for CoreSubject {
         true
     }
 
+    fn serves_webhooks(&self) -> bool {
+        true
+    }
+
     fn start(&self, platform: &Arc<Platform>, setup: &Setup) -> Result<Running, String> {
         let (commands, to_do) = unbounded_channel();
         let (says, heard) = unbounded_channel();
@@ -33,10 +37,12 @@ impl Subject for CoreSubject {
             conform: VERSION,
             client: "larkwire-core".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            webhook_url: setup.start.settings.webhook.is_some().then(|| URL.to_owned()),
         };
         // The receiver is in our own hands.
         let _ = says.send(Heard::Report(ready));
-        let driver = Driver::new(Arc::clone(platform), setup, self.chop, to_do, says)?;
-        Ok(Running { commands, heard, task: tokio::spawn(driver.run()) })
+        let (posts, listeners) = unbounded_channel();
+        let driver = Driver::new(Arc::clone(platform), setup, self.chop, to_do, says, listeners)?;
+        Ok(Running { commands, heard, posts: Some(posts), task: tokio::spawn(driver.run()) })
     }
 }

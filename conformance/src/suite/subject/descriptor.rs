@@ -46,6 +46,9 @@ pub struct Descriptor {
     /// Seconds it has to be ready and to connect, where the command line does not say.
     #[serde(default)]
     pub patience_s: Option<u64>,
+    /// Its shim takes the setting `webhook`.
+    #[serde(default)]
+    webhook: bool,
     #[serde(skip)]
     folder: PathBuf,
     #[serde(skip)]
@@ -145,7 +148,7 @@ impl Descriptor {
                 fs::write(&installed, stamp).map_err(|error| DescriptorError::Install(error.to_string()))?;
             }
         }
-        Ok(ProcessSubject { command: self.filled(&self.run, &install), folder: install })
+        Ok(ProcessSubject { command: self.filled(&self.run, &install), folder: install, webhook: self.webhook })
     }
 
     fn install_by(&self, command: &[String], install: &Path) -> Result<(), DescriptorError> {

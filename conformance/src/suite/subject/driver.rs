@@ -16,8 +16,9 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::program::{call, config, event, result};
+use super::webhook::Door;
 use super::{Heard, Setup};
-use crate::platform::Platform;
+use crate::platform::{Platform, WebhookListener};
 use crate::suite::shim::{self, Command, Mode, Report};
 
 /// Events the inbox holds, unless a scenario says otherwise.
@@ -47,6 +48,8 @@ pub(super) struct Driver {
     answer_after: Duration,
     answers: VecDeque<(Instant, ResponseId, Value)>,
     calls: HashMap<core::CallId, u64>,
+    /// Where events come by webhook.
+    door: Option<Door>,
 }
 
 /// The stream of a lane; `None` once it has ended.
@@ -71,6 +74,7 @@ impl Driver {
         chop: usize,
         commands: UnboundedReceiver<Command>,
         says: UnboundedSender<Heard>,
+        posts: UnboundedReceiver<WebhookListener>,
     ) -> Result<Self, String> {
         let start = &setup.start;
         let mut seed = [0; 32];
@@ -78,6 +82,8 @@ impl Driver {
         let memory = start.settings.state_dir.as_ref().map(|_| Arc::clone(&setup.memory));
         let mut bot = config(start, |config| Bot::new(config, core::Storage::growable(), core::Seed(seed)))
             .map_err(|error| error.to_string())?;
+        let webhook = start.settings.webhook.as_ref();
+        let door = webhook.map(|webhook| Door::new(webhook, &mut bot, chop, posts)).transpose()?;
         let zero = core::Instant::from_millis(0);
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
         bot.handle_wall_clock(zero, u64::try_from(wall).ok().map(core::UnixMillis));
@@ -107,6 +113,7 @@ impl Driver {
             answer_after: Duration::ZERO,
             answers: VecDeque::new(),
             calls: HashMap::new(),
+            door,
         })
     }
 
@@ -143,11 +150,14 @@ impl Driver {
             for lane in (0..self.bot.http_lanes()).map(Lane::Http).chain([Lane::Socket]) {
                 progress |= self.dial(lane) | self.write(lane, cx) | self.read(lane, cx);
             }
+            let now = self.now();
+            progress |= self.door.as_mut().is_some_and(|door| door.poll(&mut self.bot, now, cx));
             progress |= self.deliver() | self.hand_over() | self.complete() | self.respond();
             while let Some(notice) = self.bot.take_notice() {
                 self.say(Report::Note { text: format!("{notice:?}") });
             }
-            if let Some(end) = self.bot.ended() {
+            let owed = self.door.as_ref().is_some_and(|door| !door.is_quiet());
+            if let Some(end) = self.bot.ended().filter(|_| !owed) {
                 self.say(ended(&end));
                 let _ = self.says.send(Heard::Exited(Some(0)));
                 return Poll::Ready(());
@@ -157,7 +167,9 @@ impl Driver {
             }
             let deadline =
                 self.bot.poll_timeout().map(|deadline| self.began + Duration::from_millis(deadline.at.as_millis()));
-            let next = deadline.into_iter().chain(self.answers.iter().map(|(due, ..)| *due)).min();
+            let answers = self.answers.iter().map(|(due, ..)| *due);
+            let door = self.door.as_ref().and_then(Door::due);
+            let next = deadline.into_iter().chain(answers).chain(door).min();
             let Some(next) = next else { return Poll::Pending };
             self.sleep.as_mut().reset(next);
             if self.sleep.as_mut().poll(cx).is_pending() {

@@ -6,6 +6,7 @@ mod driver;
 mod process;
 mod program;
 mod reference;
+mod webhook;
 
 use std::fmt;
 use std::fs;
@@ -19,17 +20,23 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::shim::{Command, Report, Start};
-use crate::platform::Platform;
+use crate::platform::{Platform, WebhookListener};
 
 pub use self::core::CoreSubject;
 pub use self::descriptor::{Descriptor, DescriptorError};
 pub use self::process::ProcessSubject;
 pub use self::reference::{Defect, ReferenceSubject};
 
+/// Where subjects inside the process say that their webhook is; nobody looks the name up.
+const URL: &str = "http://bot/lark";
+
 /// A client that can be started.
 pub trait Subject: fmt::Debug + Send + Sync {
     /// It runs inside this process, on tokio's clock, over [`Platform::connect`].
     fn in_memory(&self) -> bool;
+
+    /// It can be told that events come by webhook. Otherwise such scenarios are not tried.
+    fn serves_webhooks(&self) -> bool;
 
     /// Starts it. `start` of the setup is said to it right afterwards.
     ///
@@ -98,6 +105,8 @@ pub struct Running {
     pub commands: UnboundedSender<Command>,
     /// What it says.
     pub heard: UnboundedReceiver<Heard>,
+    /// Takes the connections of its webhook; for subjects inside the process.
+    pub posts: Option<UnboundedSender<WebhookListener>>,
     /// What it runs in.
     pub task: JoinHandle<()>,
 }
@@ -105,7 +114,7 @@ pub struct Running {
 impl Running {
     /// Ends it, and gives what it said last. Unless that is to be at once, it has a moment to leave by itself.
     pub async fn kill(self, at_once: bool) -> UnboundedReceiver<Heard> {
-        let Self { commands, heard, mut task } = self;
+        let Self { commands, heard, mut task, .. } = self;
         drop(commands);
         if at_once || timeout(Duration::from_secs(2), &mut task).await.is_err() {
             task.abort();

@@ -29,11 +29,17 @@ pub struct ProcessSubject {
     pub command: Vec<String>,
     /// Where it runs.
     pub folder: PathBuf,
+    /// It can be told that events come by webhook.
+    pub webhook: bool,
 }
 
 impl Subject for ProcessSubject {
     fn in_memory(&self) -> bool {
         false
+    }
+
+    fn serves_webhooks(&self) -> bool {
+        self.webhook
     }
 
     fn start(&self, _platform: &Arc<Platform>, _setup: &Setup) -> Result<Running, String> {
@@ -63,7 +69,7 @@ impl Subject for ProcessSubject {
                 }
             }
         });
-        Ok(Running { commands, heard, task })
+        Ok(Running { commands, heard, posts: None, task })
     }
 }
 

@@ -5,7 +5,9 @@ use larkwire_core::content::Form;
 use larkwire_core::fault::CallFault;
 use larkwire_core::wire::json::Str;
 use larkwire_core::wire::writer::TooSmall;
-use larkwire_core::{AckReactions, Body, Call, CallAnswer, Config, Domain, GateRules, Locale, OnFatal, ReceiveIdType};
+use larkwire_core::{
+    AckReactions, Body, Call, CallAnswer, Config, Domain, GateRules, LinkMode, Locale, OnFatal, ReceiveIdType,
+};
 
 use crate::suite::shim;
 
@@ -32,6 +34,7 @@ pub(super) fn config<R>(start: &shim::Start, make: impl FnOnce(Config<'_>) -> R)
             allow_bots: settings.allow_bots.unwrap_or_default(),
             stale_after_ms: settings.stale_after_s.unwrap_or_default() * 1000,
         },
+        link: if settings.webhook.is_some() { LinkMode::Off } else { LinkMode::Connect },
         ack_reactions: match settings.ack_reactions.as_deref() {
             Some("auto") => AckReactions::Auto,
             Some("en") => AckReactions::Fixed(Locale::En),

@@ -131,4 +131,22 @@ defects! {
     CallbackUnanswered "callback-unanswered" "A click shows an error." ["callback/toast"]
     AnswerAsString "answer-as-string" "A click's answer is a text in which JSON stands." ["callback/toast"]
     AnswerAsArray "answer-as-array" "A click's answer is a list of numbers." ["callback/toast"]
+
+    // What is posted.
+    AcceptsUnsigned "accepts-unsigned" "Whoever leaves the signature out can say anything." ["webhook/unsigned"]
+    ComparesPrefix "compares-prefix" "Half a signature, or none of its digits, opens the door." ["webhook/signatures"]
+    HashesReserialised "hashes-reserialised" "A body with a blank more than usual is refused." ["webhook/to-the-letter"]
+    HeaderCaseSensitive "header-case-sensitive" "Behind a proxy that writes headers in small letters nothing arrives." ["webhook/header-names"]
+    IgnoresStamp "ignores-stamp" "What was recorded once can be sent again years later." ["webhook/stamps", "webhook/stamps-at-the-edges"]
+    NoReplayMemory "no-replay-memory" "What was recorded is handled again once ids are forgotten." ["webhook/replay"]
+    TokenUnchecked "token-unchecked" "The Verification Token proves nothing." ["webhook/tokens"]
+    TopLevelTokenOnly "top-level-token-only" "The token is looked for in the wrong place, and real events are refused." ["webhook/message"]
+    EchoesChallenge "echoes-challenge" "Whoever asks is told that the URL is the bot's." ["webhook/challenge-without-token"]
+    ChallengeUnescaped "challenge-unescaped" "A challenge with a quote comes back as broken JSON." ["webhook/challenge-odd"]
+    LenientBase64 "lenient-base64" "Text that is no base64 is decrypted all the same." ["webhook/base64"]
+    PaddingOracle "padding-oracle" "Wrong padding is told from a wrong signature, and so the text can be guessed." ["webhook/padding"]
+    RefusalTellsWhy "refusal-tells-why" "Attackers are told what to try next." ["webhook/refused-alike"]
+    AnswersBeforeInbox "answers-before-inbox" "An event is answered before anybody has it, and lost when the bot stops." ["webhook/stop-while-one-waits"]
+    PostedFullInboxDrops "posted-full-inbox-drops" "Posted events that find the inbox full are answered 200 and lost." ["webhook/full-inbox"]
+    WaitsForTheProgram "waits-for-the-program" "A click shows an error when the program is slow." ["webhook/click-unanswered"]
 }

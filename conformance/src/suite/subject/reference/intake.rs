@@ -199,7 +199,7 @@ impl Session {
 }
 
 /// As programs get it.
-fn event(client: &super::Client, happening: &Happening) -> shim::Event {
+pub(super) fn event(client: &super::Client, happening: &Happening) -> shim::Event {
     let given = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
     let message = happening.message.as_ref();
     let said = |message: &super::envelope::Message| {

@@ -5,6 +5,7 @@
 //!  redial ─► discovery ─► upgrade ─► session ─► frame ─► parts ─► envelope ─► gate ─► inbox ─► program
 //!    ▲                                  │                                               │
 //!    └────────── tempo (waits) ◄────────┘ ◄──────────────── acks and answers ◄──────────┘
+//!                 webhook ─► envelope ─► gate ─► inbox      instead of the long connection
 //!                                     calls, reactions ─► token ─► http
 //! ```
 
@@ -27,6 +28,7 @@ mod tempo;
 mod text;
 mod token;
 mod upgrade;
+mod webhook;
 
 use std::collections::HashSet;
 use std::fmt;
@@ -49,7 +51,8 @@ use self::parts::Parts;
 use self::redial::{End, Failure};
 use self::tempo::Tempo;
 use self::token::Tokens;
-use super::{Heard, Running, Setup, Subject};
+use self::webhook::Replays;
+use super::{Heard, Running, Setup, Subject, URL};
 use crate::platform::Platform;
 use crate::suite::shim::{Call, Command, Report, Start, VERSION};
 
@@ -65,6 +68,10 @@ impl Subject for ReferenceSubject {
         true
     }
 
+    fn serves_webhooks(&self) -> bool {
+        true
+    }
+
     fn start(&self, platform: &Arc<Platform>, setup: &Setup) -> Result<Running, String> {
         let (commands, to_do) = unbounded_channel();
         let (says, heard) = unbounded_channel();
@@ -73,8 +80,12 @@ impl Subject for ReferenceSubject {
             conform: VERSION,
             client: "larkwire-reference".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            webhook_url: setup.start.settings.webhook.is_some().then(|| URL.to_owned()),
         });
-        Ok(Running { commands, heard, task: tokio::spawn(run(client, to_do)) })
+        let (posts, listeners) = unbounded_channel();
+        let served = webhook::serve(Arc::clone(&client), listeners);
+        client.spawn(served);
+        Ok(Running { commands, heard, posts: Some(posts), task: tokio::spawn(run(client, to_do)) })
     }
 }
 
@@ -141,6 +152,7 @@ struct Client {
     /// Look-ups of its own name.
     look_ups: watch::Sender<u32>,
     memory: Option<Arc<Mutex<Vec<u8>>>>,
+    replays: Mutex<Replays>,
     began: Instant,
     wall: Duration,
 }
@@ -192,6 +204,7 @@ impl Client {
             calls: watch::Sender::new(0),
             look_ups: watch::Sender::new(0),
             memory,
+            replays: Mutex::default(),
             began: Instant::now(),
             wall: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
         })
@@ -271,6 +284,14 @@ impl Client {
         let follows = settings.follow_reconnect_count == Some(true) || self.has(Defect::HonoursReconnectCount);
         let platform = u32::try_from(self.tempo().count).ok().filter(|_| follows);
         settings.max_attempts.into_iter().chain(platform).min()
+    }
+
+    fn replays(&self) -> MutexGuard<'_, Replays> {
+        self.replays.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_stopping(&self) -> bool {
+        *self.stop.borrow()
     }
 
     async fn stopped(&self) {

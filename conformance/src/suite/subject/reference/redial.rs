@@ -18,6 +18,8 @@ use crate::suite::shim::Report;
 
 /// What a group depends on is waited for this long.
 const WHO_AM_I: Duration = Duration::from_secs(5);
+/// For answers to the platform, once it is to stop.
+const FLUSH: Duration = Duration::from_millis(100);
 /// For calls that are under way when the bot is to stop.
 const CALLS: Duration = Duration::from_secs(10);
 /// Between look-ups that fail, in seconds; the last one repeats.
@@ -65,6 +67,13 @@ async fn connect_for_ever(client: &Arc<Client>) -> End {
         let client = Arc::clone(client);
         async move { who_am_i(&client).await }
     };
+    if client.start.settings.webhook.is_some() {
+        client.spawn(identity);
+        client.stopped().await;
+        // What waits for room is refused, and that is written.
+        sleep(FLUSH).await;
+        return stop(client).await;
+    }
     let mut identity = Some(identity);
     if client.start.settings.mention_only == Some(true)
         && let Some(identity) = identity.take()
