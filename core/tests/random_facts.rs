@@ -3,8 +3,9 @@
 //!
 //! ```text
 //! dice ─► pool ─┬─► Life, below: peers that say anything, runtimes that do anything
-//!               └─► promises: an honest platform; every ack, answer and reaction is accounted for (line 8)
-//!                      └── gate: the rules of the gate, written a second time
+//!               ├─► promises: an honest platform; every ack, answer and reaction is accounted for (line 8)
+//!               │      └── gate: the rules of the gate, written a second time
+//!               └─► posted: the same for what is posted (feature `webhook`)
 //! ```
 #![cfg(feature = "alloc")]
 #![allow(
@@ -24,6 +25,12 @@ mod dice;
 mod gate;
 #[path = "random_facts/pool.rs"]
 mod pool;
+#[cfg(feature = "webhook")]
+#[path = "random_facts/posted.rs"]
+mod posted;
+#[cfg(feature = "webhook")]
+#[path = "random_facts/poster.rs"]
+mod poster;
 #[path = "random_facts/promises.rs"]
 mod promises;
 mod support;
@@ -46,6 +53,8 @@ struct Life {
     submitted: u64,
     opened: u64,
     rested: u64,
+    #[cfg(feature = "webhook")]
+    poster: poster::Poster,
 }
 
 const WHYS: [Closed; 4] = [Closed::Eof, Closed::Reset, Closed::Dns, Closed::Tls];
@@ -68,8 +77,19 @@ impl Life {
         let mut w = World::seeded(config, storage, Seed([seed as u8; 32]));
         w.now = if dice.one_in(50) { u64::MAX - 200_000 } else { dice.below(100_000) as u64 };
         let (old_attempts, old_ids, old_calls, responses) = Default::default();
-        let mut life =
-            Self { w, dice, old_attempts, old_ids, old_calls, responses, submitted: 0, opened: 0, rested: 0 };
+        let mut life = Self {
+            #[cfg(feature = "webhook")]
+            poster: poster::Poster::new(seed, &mut w),
+            w,
+            dice,
+            old_attempts,
+            old_ids,
+            old_calls,
+            responses,
+            submitted: 0,
+            opened: 0,
+            rested: 0,
+        };
         if life.dice.one_in(3) {
             life.restore();
         }
@@ -115,6 +135,8 @@ impl Life {
                 }
             }
         }
+        #[cfg(feature = "webhook")]
+        self.poster.step(&mut self.w, &mut self.responses);
         self.opened += u64::from(self.w.bot.state() == State::Open);
         self.rested += u64::from(self.w.bot.state() == State::Resting);
         if self.w.bot.poll_timeout().is_none() && self.w.bot.ended().is_none() {
@@ -409,6 +431,8 @@ impl Life {
         }
         assert!(self.w.bot.ended().is_some(), "still {:?}", self.w.bot.state());
         assert_eq!(self.w.bot.stats().calls_finished, self.submitted, "every call accepted has one result");
+        #[cfg(feature = "webhook")]
+        self.poster.settle(&mut self.w);
         // After a clock that stepped back, time stands still until it has caught up.
         let newest = self.w.newest;
         assert!(self.w.now - from.max(newest.min(self.w.now)) <= 14_000, "{} ms", self.w.now - from);
@@ -423,6 +447,8 @@ struct Reached {
     accepted: u64,
     reactions: u64,
     answers: u64,
+    #[cfg(feature = "webhook")]
+    posts: u64,
 }
 
 fn live(seed: u64, steps: u64, reached: &mut Reached) {
@@ -443,6 +469,10 @@ fn live(seed: u64, steps: u64, reached: &mut Reached) {
     reached.accepted += stats.accepted;
     reached.reactions += stats.reactions_sent;
     reached.answers += stats.callbacks_answered;
+    #[cfg(feature = "webhook")]
+    {
+        reached.posts += life.w.posts.iter().filter(|post| post.id.is_some()).count() as u64;
+    }
 }
 
 /// More lives, or longer ones, for those who have the time.
@@ -477,6 +507,11 @@ fn ten_thousand_lives_of_random_facts() {
          answered, {reactions} reactions"
     );
     assert!(opened > seeds / 2 && accepted > seeds / 5, "the lives must reach something: {opened} {accepted}");
+    #[cfg(feature = "webhook")]
+    {
+        println!("{} posted events waited", sum(|r| r.posts));
+        assert!(sum(|r| r.posts) > seeds / 5);
+    }
     assert!(rested > seeds / 100 && reactions > seeds / 500 && answers > seeds / 500, "{rested} {reactions} {answers}");
 }
 
@@ -507,6 +542,43 @@ fn on_an_honest_platform_every_frame_is_acked_as_promised_and_the_gate_keeps_its
         "Stale",
         "answered",
         "reaction",
+    ] {
+        assert!(all.contains_key(what), "no life reached {what}");
+    }
+}
+
+#[cfg(feature = "webhook")]
+#[test]
+fn every_request_that_is_posted_gets_one_answer_in_time_and_nothing_is_delivered_twice() {
+    type Sums = std::collections::BTreeMap<String, u64>;
+    let seeds = number("LARKWIRE_SEEDS", 400);
+    let sums = lives::<Sums>(seeds, |seed, sums| posted::live(seed, number("LARKWIRE_STEPS", 120), sums));
+    let mut all = Sums::new();
+    for (what, times) in sums.into_iter().flatten() {
+        *all.entry(what).or_insert(0) += times;
+    }
+    println!("{seeds} lives: {all:?}");
+    for what in [
+        "Accepted",
+        "BotIdentityUnknown",
+        "BotLoop",
+        "BotSender",
+        "Discarded",
+        "Duplicate",
+        "InboxFull",
+        "Later",
+        "Malformed",
+        "NoMention",
+        "OtherApp",
+        "Refused",
+        "SelfSent",
+        "SenderNotAllowed",
+        "Stale",
+        "answered",
+        "attack",
+        "kept over a restart",
+        "late",
+        "timed out",
     ] {
         assert!(all.contains_key(what), "no life reached {what}");
     }

@@ -86,6 +86,9 @@ impl Client {
             Ok::<_, SettingsError>(bot)
         })?;
         bot.handle_wall_clock(Instant::ZERO, unix_now());
+        // Before the memory is read: a webhook may have to remember for longer.
+        #[cfg(feature = "webhook")]
+        let webhook = settings.webhook.as_ref().map(|webhook| webhook.open(&mut bot)).transpose()?;
         // A client for calls hears nothing that it could remember.
         let path = settings.dedup_file.as_deref().filter(|_| settings.hears());
         let memory = path.map(|path| SeenFile::open(path, &mut bot, Instant::ZERO));
@@ -93,8 +96,6 @@ impl Client {
         for (chat_id, locale) in &settings.chat_locales {
             bot.set_chat_locale(chat_id, Some(*locale)).map_err(|error| SettingsError::new("chat_locales", error))?;
         }
-        #[cfg(feature = "webhook")]
-        let webhook = settings.webhook.as_ref().map(|webhook| webhook.open(&mut bot)).transpose()?;
         let monitor = Arc::new(Monitor::new(bot));
         #[cfg(feature = "webhook")]
         let webhook = webhook.map(|webhook| crate::webhook::WebhookService::new(webhook, Arc::clone(&monitor)));
@@ -134,7 +135,9 @@ impl Client {
         submitted.result().await
     }
 
-    /// Makes a call; the result can be waited for, or not. Calls leave in the order they were submitted.
+    /// Makes a call; the result can be waited for, or not. Calls are begun in the order they were submitted, up to four at a
+    /// time over as many connections: those under way together may reach the platform in another order. Where the order
+    /// matters, wait for one result before the next call.
     ///
     /// # Errors
     /// [`CallError::Misuse`] when the call cannot be accepted.

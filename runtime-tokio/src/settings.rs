@@ -258,6 +258,16 @@ impl Settings {
         self
     }
 
+    /// Calls are made, and no event is heard: there is neither a long connection nor a webhook.
+    #[must_use]
+    pub fn calls_only(self) -> Self {
+        #[cfg(feature = "webhook")]
+        let settings = Self { webhook: None, ..self };
+        #[cfg(not(feature = "webhook"))]
+        let settings = self;
+        settings.link(LinkMode::Off)
+    }
+
     /// Events are posted by the platform; no long connection is made, unless [`link`](Self::link) asks for one afterwards.
     /// See [`webhook`](crate::webhook).
     #[cfg(feature = "webhook")]
@@ -383,8 +393,9 @@ impl std::error::Error for SettingsError {}
 
 #[cfg(feature = "config")]
 impl From<&crate::config::BotConfig> for Settings {
-    /// Everything of a configuration file that concerns the long connection and calls. Whether the bot is one for
-    /// webhooks ([`receive_mode`](crate::config::BotConfig::receive_mode)) is the caller's to look at.
+    /// Everything of a configuration file that concerns one bot; with `receive_mode = "webhook"` that is
+    /// [`Settings::webhook`] (feature `webhook`). Where to serve it ([`port`](crate::config::BotConfig::port),
+    /// [`webhook_path`](crate::config::BotConfig::webhook_path), …) is the caller's to look at.
     fn from(bot: &crate::config::BotConfig) -> Self {
         let mut settings = Self::new(&bot.app_id, bot.app_secret.expose())
             .domain(bot.effective_domain())
@@ -399,7 +410,14 @@ impl From<&crate::config::BotConfig> for Settings {
         settings.max_attempts = bot.max_attempts;
         settings.dedup_file.clone_from(&bot.dedup_file);
         settings.chat_locales = bot.chat_locales.iter().map(|(chat, locale)| (chat.clone(), *locale)).collect();
-        settings
+        match bot.receive_mode {
+            crate::config::ReceiveMode::Websocket => settings,
+            // Without the feature nothing can be heard; a connection would take events that nobody subscribed to.
+            #[cfg(not(feature = "webhook"))]
+            crate::config::ReceiveMode::Webhook => settings.link(LinkMode::Off),
+            #[cfg(feature = "webhook")]
+            crate::config::ReceiveMode::Webhook => settings.webhook(bot.into()),
+        }
     }
 }
 

@@ -248,9 +248,16 @@ impl<'s> Bot<'s> {
             if bot.desk.holds(id) {
                 let Shared { now, report, .. } = &mut bot.shared;
                 bot.desk.decide(*now, id, verdict, &mut bot.link.session, report);
+                if matches!(verdict, Verdict::Accepted | Verdict::Later) {
+                    bot.link.settle_copy(id, &mut bot.shared);
+                }
                 return;
             }
             bot.link.handle_delivered(id, verdict, &mut bot.shared);
+            #[cfg(feature = "webhook")]
+            if matches!(verdict, Verdict::Accepted | Verdict::Later) {
+                bot.desk.settle_copies(id, &mut bot.shared.report);
+            }
         });
     }
 

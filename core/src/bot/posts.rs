@@ -4,12 +4,13 @@ use super::{Bot, Stopping};
 use crate::notice::count;
 use crate::storage::Slots;
 use crate::time::{Instant, UnixMillis};
-use crate::webhook::{Desk, PostAnswer, PostId, PostSlot, Posted, Posting, Refusal, Webhook};
+use crate::webhook::{Desk, PostAnswer, PostId, PostSlot, Posted, Posting, Refusal, Reply, Webhook};
 
 impl<'s> Bot<'s> {
     /// Makes places for events that are posted, as many as may wait for a verdict or an answer at once. Without, every one
     /// is refused. Ids of delivered events, and signatures with them, are remembered for at least twice the
-    /// [freshness](crate::webhook::Freshness), so that no request passes twice.
+    /// [freshness](crate::webhook::Freshness), so that no request passes twice; so this comes before
+    /// [`restore_seen`](Self::restore_seen).
     pub fn accept_posts(&mut self, webhook: &Webhook<'_>, slots: Slots<'s, PostSlot<'s>>) {
         self.desk = Desk::new(slots);
         self.link.session.remember_for(webhook.freshness().window_ms().saturating_mul(2));
@@ -18,7 +19,10 @@ impl<'s> Bot<'s> {
     /// A verified event was posted. What need not wait for the application is answered at once: duplicates, what the gate
     /// stops, what nobody has room for.
     pub fn handle_posted(&mut self, now: Instant, posted: &Posted<'_>) -> Posting {
-        let mut posting = Posting::Answered(Refusal::InboxFull.reply());
+        // After the end, too, a callback is not refused.
+        let callback = posted.layout().is_some_and(|layout| layout.callback);
+        let ended = if callback { Reply::EMPTY_OBJECT } else { Refusal::InboxFull.reply() };
+        let mut posting = Posting::Answered(ended);
         self.fact(now, |bot| {
             let shared = &mut bot.shared;
             posting = bot.desk.take(shared.now, posted, &mut bot.link.session, &mut shared.report);

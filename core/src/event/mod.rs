@@ -48,6 +48,13 @@ impl DeliveryId {
     /// Names none: for the [`view`](Event::view) of an event that was stored before a restart. A verdict on it does
     /// nothing, and a callback that it names cannot be answered any more.
     pub const NONE: Self = Self { serial: 0, event_key: None, message_key: None };
+
+    /// Whether both are deliveries of one event.
+    #[cfg(feature = "webhook")]
+    pub(crate) fn is_copy(self, of: Self) -> bool {
+        let is_same = |one: Option<u64>, other: Option<u64>| one.is_some() && one == other;
+        is_same(self.event_key, of.event_key) || is_same(self.message_key, of.message_key)
+    }
 }
 
 /// Names a callback that waits for its answer: what [`respond`](crate::Bot::respond) takes.

@@ -1,6 +1,8 @@
 //! What every event passes, however it came: whose it is, whether it was seen, the gate, the inbox. And what is kept of
 //! those that were accepted.
 
+#[cfg(feature = "webhook")]
+use super::session::Answer;
 use super::session::{Screened, Session};
 use crate::event::{DeliveryId, Event};
 use crate::fault::DropReason;
@@ -104,14 +106,34 @@ impl Session<'_> {
         &mut self,
         now: Instant,
         id: DeliveryId,
-        digest: Option<u64>,
         speaker: Option<(u64, bool)>,
         report: &mut Report<'_>,
     ) {
         self.room = self.room.saturating_sub(1);
-        self.remember(now, [id.event_key, id.message_key, digest], report);
+        self.remember(now, [id.event_key, id.message_key], report);
         self.spoke(now, speaker);
         count(&mut report.stats.accepted);
+    }
+
+    /// Remembers an event although the application did not want it.
+    pub(crate) fn keep(&mut self, now: Instant, id: DeliveryId, report: &mut Report<'_>) {
+        self.remember(now, [id.event_key, id.message_key], report);
+    }
+
+    /// The event that is shown, if it is the one that was accepted by the other way: a duplicate, and what to ack.
+    pub(crate) fn settle_copy(
+        &mut self,
+        now: Instant,
+        of: DeliveryId,
+        report: &mut Report<'_>,
+    ) -> Option<Option<Answer>> {
+        let copy = self.offered.take_if(|offered| offered.decide_by.is_some() && offered.id.is_copy(of))?;
+        self.parts.release();
+        if let Some(id) = copy.split {
+            self.parts.finish(now, id);
+        }
+        report.dropped(DropReason::Duplicate, copy.len, Some(copy.trace_id.as_str().as_bytes()));
+        Some(Some(Answer::to(copy.spans.callback)))
     }
 
     /// An event has waited in vain: others are refused until room is told.

@@ -161,6 +161,9 @@ impl Webhook<'_> {
                 if proof == Proof::None && needs_proof {
                     return Err(Refusal::SignatureMissing);
                 }
+                if !self.old_cards {
+                    return Err(Refusal::SignatureWrong);
+                }
                 None
             }
             Some(Envelope::V1) => Some(members.token),

@@ -60,8 +60,6 @@ pub struct PostSlot<'s> {
     region: Region<'s>,
     state: State,
     id: DeliveryId,
-    /// What makes the request recognisable when it is sent once more.
-    digest: Option<u64>,
     layout: Layout,
     len: usize,
     arrived: Instant,
@@ -76,7 +74,6 @@ impl<'s> PostSlot<'s> {
             region,
             state: State::Free,
             id: DeliveryId::NONE,
-            digest: None,
             layout: Layout::EMPTY,
             len: 0,
             arrived: Instant::ZERO,
@@ -174,16 +171,18 @@ impl<'s> Desk<'s> {
             return Posting::Answered(Reply::SUCCESS);
         };
         let event = Event::view(DeliveryId::NONE, json, layout, trace_id.as_str());
+        // Whoever sends the same request again sends the same id; one without any is told from its copies by its signature.
         let digest = posted.digest.map(|digest| session.key(b'x', digest.into_iter()));
         // A click is told from its copies by its token; one without could be sent for ever.
         let click = match event.typed() {
-            Typed::CardAction(action) => match action.token() {
-                Some(token) => session.id_key(b't', token),
-                None => {
+            Typed::CardAction(action) => {
+                let token = action.token().filter(|token| token.chars().any(|ch| !ch.is_whitespace()));
+                let Some(key) = token.and_then(|token| session.id_key(b't', token)) else {
                     report.dropped(DropReason::Malformed, json.len(), Some(trace_id.as_str().as_bytes()));
                     return Posting::Answered(Reply::EMPTY_OBJECT);
-                }
-            },
+                };
+                Some(key)
+            }
             _ => None,
         };
         let known = [digest, click].into_iter().flatten().any(|key| session.is_seen(now, key));
@@ -198,12 +197,13 @@ impl<'s> Desk<'s> {
         match room {
             Ok((slot, Screened { mut id, speaker })) => {
                 id.message_key = id.message_key.or(click);
+                id.event_key = id.event_key.or(digest);
                 session.offered(&id);
                 if let Some(room) = slot.region.bytes_mut().get_mut(..json.len()) {
                     room.copy_from_slice(json.as_bytes());
                 }
                 slot.state = State::Queued;
-                (slot.id, slot.digest, slot.speaker) = (id, digest, speaker);
+                (slot.id, slot.speaker) = (id, speaker);
                 slot.layout = layout.clone();
                 slot.len = json.len();
                 slot.arrived = now;
@@ -273,11 +273,15 @@ impl<'s> Desk<'s> {
                 if callback && verdict == Verdict::Later {
                     slot.state = State::Waiting;
                 }
-                let (digest, speaker) = (slot.digest, slot.speaker);
-                session.accepted(now, id, digest, speaker, report);
-                self.settle_copies(id, digest, report);
+                session.accepted(now, id, slot.speaker, report);
+                self.settle_copies(id, report);
             }
-            Verdict::Discarded => report.dropped(DropReason::Discarded, len, Some(trace_id.as_str().as_bytes())),
+            Verdict::Discarded => {
+                // Nobody may send the very same request once more.
+                session.keep(now, id, report);
+                report.dropped(DropReason::Discarded, len, Some(trace_id.as_str().as_bytes()));
+                self.settle_copies(id, report);
+            }
             Verdict::Refused => {
                 report.dropped(DropReason::InboxFull, len, Some(trace_id.as_str().as_bytes()));
                 let reply = self.stopped(now, DropReason::InboxFull, callback, report);
@@ -293,14 +297,12 @@ impl<'s> Desk<'s> {
     }
 
     /// The same event may have come again while the first waited.
-    fn settle_copies(&mut self, of: DeliveryId, digest: Option<u64>, report: &mut Report<'_>) {
-        let is_same = |one: Option<u64>, other: Option<u64>| one.is_some() && one == other;
+    pub(crate) fn settle_copies(&mut self, of: DeliveryId, report: &mut Report<'_>) {
+        if self.open == 0 {
+            return;
+        }
         for slot in self.slots.as_mut_slice().iter_mut().filter(|slot| slot.state == State::Queued) {
-            let id = slot.id;
-            let is_copy = is_same(id.event_key, of.event_key)
-                || is_same(id.message_key, of.message_key)
-                || is_same(slot.digest, digest);
-            if is_copy {
+            if slot.id.is_copy(of) {
                 let reply = if slot.layout.callback { Reply::EMPTY_OBJECT } else { Reply::SUCCESS };
                 slot.state = State::Answered(Some(reply));
                 report.dropped(DropReason::Duplicate, slot.len, Some(slot.trace_id.as_str().as_bytes()));

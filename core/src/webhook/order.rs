@@ -5,7 +5,7 @@ use std::format;
 use std::string::String;
 use std::vec::Vec;
 
-use super::{Checked, Freshness, Refusal, RequestHead, Webhook, WebhookRules, seal};
+use super::{Freshness, Refusal, RequestHead, Webhook, WebhookRules, seal};
 use crate::storage::Region;
 use crate::time::UnixMillis;
 use crate::wire::json::readers;
@@ -30,11 +30,7 @@ fn judge(stamp: &str, nonce: &str, signature: &[u8], body: &[u8]) -> (Option<Ref
     let mut body = body.to_vec();
     let before = readers();
     let checked = webhook.check(&RequestHead::new("POST", headers), &mut body, Some(UnixMillis(1_700_000_000_000)));
-    let refusal = match checked {
-        Ok(Checked::Posted(_) | Checked::Challenge(_)) => None,
-        Err(refusal) => Some(refusal),
-    };
-    (refusal, readers() - before)
+    (checked.err(), readers() - before)
 }
 
 fn flips(bytes: &[u8]) -> impl Iterator<Item = Vec<u8>> + '_ {

@@ -21,7 +21,7 @@ impl Gate {
         Self { rules, seen: BTreeSet::new(), wall: None, bots: BTreeMap::new() }
     }
 
-    fn keys(deed: &Deed) -> impl Iterator<Item = String> {
+    pub(crate) fn keys(deed: &Deed) -> impl Iterator<Item = String> {
         let key = |kind: &str, id: String| (!id.is_empty()).then(|| format!("{kind}:{id}"));
         [key("event", deed.event_id()), key("message", deed.message_id())].into_iter().flatten()
     }

@@ -10,6 +10,7 @@ use super::secret::Secret;
 use super::table::{Blank, Table};
 use super::text::Source;
 use super::users::{self, is_invisible, show};
+use super::webhook;
 use super::{BotConfig, ReceiveMode};
 
 /// A bot and what was found out on the way.
@@ -43,7 +44,7 @@ pub(super) fn bot(mut table: Table<'_>, around: &Surroundings<'_>) -> Checked {
     let (use_feishu, domain) = region(&mut table);
     let receive_mode = receive_mode(&mut table);
     let tokens = [("encrypt_key", &encrypt_key), ("verification_token", &verification_token)];
-    let (port, webhook_path) = webhook(&mut table, receive_mode, tokens);
+    let webhook = webhook::keys(&mut table, around, receive_mode, tokens);
     let max_attempts = table.number("max_attempts", 1..=u32::MAX.into(), "; leave it out for endless attempts");
     let stale_after_secs = table.number("stale_after_secs", 1..=MONTH, " seconds; leave it out to drop nothing");
     let dedup_window_secs = dedup_window(&mut table, MONTH);
@@ -63,7 +64,7 @@ pub(super) fn bot(mut table: Table<'_>, around: &Surroundings<'_>) -> Checked {
         mention_only,
         use_feishu,
         receive_mode,
-        port,
+        port: webhook.port,
         enabled,
         domain,
         max_attempts: max_attempts.and_then(|attempts| attempts.try_into().ok()),
@@ -74,7 +75,14 @@ pub(super) fn bot(mut table: Table<'_>, around: &Surroundings<'_>) -> Checked {
         dedup_file,
         ack_reactions,
         chat_locales,
-        webhook_path,
+        webhook_path: webhook.path,
+        webhook_host: webhook.host,
+        webhook_max_age_secs: webhook.max_age_secs,
+        webhook_max_body: webhook.max_body,
+        webhook_old_cards: webhook.old_cards,
+        webhook_allow_missing_token: webhook.allow_missing_token,
+        webhook_tls_cert_file: webhook.tls_cert_file,
+        webhook_tls_key_file: webhook.tls_key_file,
         split_text_at,
         warnings,
     };
@@ -127,47 +135,6 @@ fn receive_mode(table: &mut Table<'_>) -> ReceiveMode {
             ReceiveMode::Websocket
         }
     }
-}
-
-/// `port` and `webhook_path`; a webhook needs the port and both `tokens` (protocol section 17.3).
-fn webhook(
-    table: &mut Table<'_>,
-    mode: ReceiveMode,
-    tokens: [(&'static str, &Option<Secret>); 2],
-) -> (Option<u16>, String) {
-    let port = table.number("port", 1..=u16::MAX.into(), "").and_then(|port| u16::try_from(port).ok());
-    let path = table.trimmed("webhook_path", Blank::Error);
-    if let Some(path) = path {
-        let usable = path.starts_with('/') && path.bytes().all(|b| b.is_ascii_graphic() && !b"?#\\\"".contains(&b));
-        if !usable {
-            let what = "must begin with / and hold neither spaces nor ? nor #; write \"/lark\"";
-            table.error(table.place("webhook_path"), "webhook_path", what);
-        }
-    }
-    match mode {
-        ReceiveMode::Webhook => {
-            if !table.has("port") {
-                table.missing("port", ", but receive_mode = \"webhook\" needs it", "");
-            }
-            for (key, secret) in tokens {
-                // One that is there and wrong has its error already.
-                if secret.is_none() && !table.is_faulty(key) {
-                    let why = ", but receive_mode = \"webhook\" needs it: without it the bot would trust whoever knows \
-                               its address";
-                    table.missing(key, why, " (Developer Console, Events & Callbacks, Encryption Strategy)");
-                }
-            }
-        }
-        ReceiveMode::Websocket => {
-            for key in ["port", "webhook_path"] {
-                if table.has(key) && !table.is_faulty("receive_mode") {
-                    let at = table.place(key);
-                    table.warn(at, key, "has no effect with receive_mode = \"websocket\"");
-                }
-            }
-        }
-    }
-    (port, path.unwrap_or("/lark").to_owned())
 }
 
 /// Protocol section 10.2.
@@ -273,9 +240,8 @@ pub(super) fn clashes(bots: &[Checked], source: &Source<'_>) -> Vec<String> {
             if one.dedup_file.is_some() && one.dedup_file == other.dedup_file {
                 clash("has the same dedup_file", "they would overwrite each other's; give each its own");
             }
-            let webhooks = [one, other].iter().all(|bot| bot.receive_mode == ReceiveMode::Webhook);
-            if webhooks && one.port.is_some() && (one.port, &one.webhook_path) == (other.port, &other.webhook_path) {
-                clash("has the same port and webhook_path", "give each its own webhook_path");
+            if let Some((key, why)) = webhook::clash(one, other) {
+                clash(key, why);
             }
         }
     }

@@ -19,9 +19,11 @@ mod secret;
 mod table;
 mod text;
 mod users;
+mod webhook;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use larkwire_core::{AckReactions, Locale};
@@ -81,6 +83,20 @@ pub struct BotConfig {
     pub chat_locales: BTreeMap<String, Locale>,
     /// The path the webhook answers at; begins with `/`.
     pub webhook_path: String,
+    /// The address of this machine that the webhook listens at; `0.0.0.0`, all of them, by default.
+    pub webhook_host: IpAddr,
+    /// How far a webhook request's timestamp may lie from this machine's clock.
+    pub webhook_max_age_secs: u32,
+    /// Bytes of the longest webhook request.
+    pub webhook_max_body: usize,
+    /// Whether old card callbacks are taken, too.
+    pub webhook_old_cards: bool,
+    /// Whether rightly signed events without a Verification Token are taken.
+    pub webhook_allow_missing_token: bool,
+    /// The certificate chain of the webhook, in PEM; with its key, or neither.
+    pub webhook_tls_cert_file: Option<PathBuf>,
+    /// The private key of that certificate, in PEM.
+    pub webhook_tls_key_file: Option<PathBuf>,
     /// Characters after which a long text goes on in a further message; 0: never.
     pub split_text_at: usize,
     /// What works, but perhaps not as meant. Each is a sentence of its own with its line.

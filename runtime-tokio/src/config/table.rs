@@ -22,7 +22,7 @@ const fn key(name: &'static str, example: &'static str) -> Key {
 const FLAG: &str = "true or false, without quotes";
 
 /// All keys that mean something, alphabetically.
-pub(super) const KEYS: [Key; 25] = [
+pub(super) const KEYS: [Key; 32] = [
     key("ack_reactions", "\"auto\", \"off\", \"zh-CN\", \"zh-TW\", \"en\" or \"ja\""),
     key("allow_bots", FLAG),
     key("allowed_users", "a list: [\"ou_…\", \"on_…\"] or [\"*\"]"),
@@ -46,7 +46,14 @@ pub(super) const KEYS: [Key; 25] = [
     key("use_feishu", FLAG),
     key("verification_token", "a text in quotes"),
     key("verification_token_file", "a path in quotes"),
+    key("webhook_allow_missing_token", FLAG),
+    key("webhook_host", "\"0.0.0.0\", \"[::]\" or \"127.0.0.1\""),
+    key("webhook_max_age_secs", "seconds without quotes: 3600"),
+    key("webhook_max_body", "bytes without quotes: 524288"),
+    key("webhook_old_cards", FLAG),
     key("webhook_path", "\"/lark\""),
+    key("webhook_tls_cert_file", "a path in quotes"),
+    key("webhook_tls_key_file", "a path in quotes"),
     key("proxy_url", "nothing here"),
 ];
 

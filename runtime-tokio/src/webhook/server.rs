@@ -82,7 +82,14 @@ impl Server {
     /// # Errors
     /// What the system says: the port is taken, or needs rights.
     pub async fn bind(self, address: impl ToSocketAddrs) -> io::Result<Serving> {
-        let listener = TcpListener::bind(address).await?;
+        self.serve(TcpListener::bind(address).await?)
+    }
+
+    /// Takes the connections of a listener that is there already.
+    ///
+    /// # Errors
+    /// The system does not say where it listens.
+    pub fn serve(self, listener: TcpListener) -> io::Result<Serving> {
         let address = listener.local_addr()?;
         let (stop, stopped) = watch::channel(false);
         let connections = Connections::default();

@@ -102,5 +102,18 @@ impl WebhookSettings {
     }
 }
 
+#[cfg(feature = "config")]
+impl From<&crate::config::BotConfig> for WebhookSettings {
+    /// The keys of a bot with `receive_mode = "webhook"`. Without them, which no such bot of a file is, nothing starts.
+    fn from(bot: &crate::config::BotConfig) -> Self {
+        let key = |key: &Option<crate::config::Secret>| key.as_ref().map_or("", |key| key.expose()).to_owned();
+        Self::new(key(&bot.encrypt_key), key(&bot.verification_token))
+            .max_age_secs(bot.webhook_max_age_secs)
+            .max_body(bot.webhook_max_body)
+            .old_cards(bot.webhook_old_cards)
+            .allow_missing_token(bot.webhook_allow_missing_token)
+    }
+}
+
 /// More than any body that a person would allow.
 const LONGEST: usize = 64 * 1024 * 1024;

@@ -189,15 +189,3 @@ port = 8080
 fn text_in_group(words: &str) -> larkwire_conformance::platform::Push {
     text(words).chat_type("group")
 }
-
-#[tokio::test]
-async fn a_webhook_is_not_served_in_silence() {
-    let directory = Directory::new();
-    let text = format!(
-        "app_id = \"{APP}\"\napp_secret = \"{SECRET}\"\nallowed_users = [\"*\"]\nreceive_mode = \"webhook\"\nport = 8080\n\
-         verification_token = \"t\"\nencrypt_key = \"k\"\n"
-    );
-    let (code, out, err) = Larkwire::new(["run", "--config"]).arg(directory.file("web.toml", &text)).end().await;
-    assert_eq!((code, out.as_str()), (3, ""), "{err}");
-    assert!(err.contains("websocket"), "{err}");
-}

@@ -5,7 +5,7 @@ use crate::child::Larkwire;
 #[tokio::test]
 async fn every_subcommand_shows_how_it_is_used() {
     let helps = [
-        ("demo", vec!["larkwire demo", "--messages"]),
+        ("demo", vec!["larkwire demo --webhook", "--messages"]),
         ("doctor", vec!["larkwire doctor --config", "--connect"]),
         ("react", vec!["larkwire react om_", "THUMBSUP", "--remove"]),
         (
@@ -24,6 +24,9 @@ async fn every_subcommand_shows_how_it_is_used() {
                 "patch_card",
                 "respond",
                 "chat_info",
+                "receive_mode = \"webhook\"",
+                "Request URL",
+                "GET /health",
             ],
         ),
         ("send", vec!["larkwire send oc_", "--reply-to", "--card card.json", "docs/configuration.md"]),

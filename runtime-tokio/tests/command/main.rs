@@ -7,6 +7,7 @@
 //! commands, calls, callbacks     what goes in as lines
 //! reactions                      what it does by itself
 //! network, ends                  what goes wrong, and how it ends
+//! webhooks, webhook_ends         events that the platform posts
 //! once, demo                     the other subcommands
 //! ```
 #![cfg(unix)]
@@ -34,3 +35,5 @@ mod once;
 mod reactions;
 mod settings;
 mod texts;
+mod webhook_ends;
+mod webhooks;

@@ -145,6 +145,14 @@ fn two_bots_with_one_file_or_one_door_are_refused() {
     refused(&with(webhook), &["same port and webhook_path"]);
     let apart = with(webhook).replacen("port = 8080", "port = 8080\nwebhook_path = \"/other\"", 1);
     assert_eq!(loaded(&apart).bots.len(), 2);
+    for (key, line) in [
+        ("webhook_host", "webhook_host = \"127.0.0.1\""),
+        ("webhook_tls_cert_file", "webhook_tls_cert_file = \"a.pem\"\nwebhook_tls_key_file = \"b.pem\""),
+    ] {
+        let one_more = apart.replacen("/other\"", &format!("/other\"\n{line}"), 1);
+        refused(&one_more, &["[lark.b]", "same port, but", key, "each its own port"]);
+        assert_eq!(loaded(&one_more.replacen("8080", "8081", 1)).bots.len(), 2);
+    }
 }
 
 #[test]

@@ -26,7 +26,14 @@ fn values_of_another_type_are_refused_with_what_to_write() {
         ("dedup_file = 7", &["dedup_file", "path in quotes"]),
         ("ack_reactions = 1", &["ack_reactions", "\"auto\""]),
         ("chat_locales = \"ja\"", &["chat_locales", "a table"]),
+        ("webhook_allow_missing_token = \"no\"", &["webhook_allow_missing_token must not be a text", "true or false"]),
+        ("webhook_host = 0", &["webhook_host must not be a number", "\"0.0.0.0\""]),
+        ("webhook_max_age_secs = \"1h\"", &["webhook_max_age_secs must not be a text", "3600"]),
+        ("webhook_max_body = \"1M\"", &["webhook_max_body must not be a text", "524288"]),
+        ("webhook_old_cards = 1", &["webhook_old_cards must not be a number"]),
         ("webhook_path = 1", &["webhook_path"]),
+        ("webhook_tls_cert_file = true", &["webhook_tls_cert_file must not be true or false", "path in quotes"]),
+        ("webhook_tls_key_file = 1", &["webhook_tls_key_file"]),
         ("split_text_at = -0.5", &["split_text_at"]),
         ("verification_token = 7", &["verification_token must not be a number", "text in quotes"]),
         ("encrypt_key = { a = 1 }", &["encrypt_key must not be a table"]),
@@ -48,6 +55,10 @@ fn numbers_out_of_range_are_refused() {
         ("stale_after_secs = 0", &["stale_after_secs must be from 1", "drop nothing"]),
         ("dedup_window_secs = 1799", &["dedup_window_secs must be from 1800", "30 min", "7.1 h"]),
         ("dedup_window_secs = 9223372036854775807", &["dedup_window_secs must be from 1800"]),
+        ("webhook_max_age_secs = 59", &["webhook_max_age_secs must be from 60 to 86400"]),
+        ("webhook_max_age_secs = 86401", &["webhook_max_age_secs must be from 60 to 86400"]),
+        ("webhook_max_body = 65535", &["webhook_max_body must be from 65536 to 16777216"]),
+        ("webhook_max_body = 16777217", &["webhook_max_body must be from 65536 to 16777216"]),
         ("split_text_at = 40000", &["split_text_at must be from 0 to 20000"]),
         ("split_text_at = 99", &["split_text_at must be 0 or at least 100"]),
     ] {
@@ -162,7 +173,52 @@ fn a_webhook_needs_a_port_and_both_keys() {
 }
 
 #[test]
+fn a_webhook_says_where_it_listens_and_what_it_takes() {
+    let with = |lines: &str| good_with(&format!("{WEBHOOK}{lines}"));
+    let bot = with("");
+    assert_eq!(bot.webhook_host.to_string(), "0.0.0.0");
+    assert_eq!((bot.webhook_max_age_secs, bot.webhook_max_body), (3600, 524_288));
+    assert!(!bot.webhook_old_cards && !bot.webhook_allow_missing_token);
+    assert_eq!((bot.webhook_tls_cert_file, bot.webhook_tls_key_file), (None, None));
+    for (written, host) in [("127.0.0.1", "127.0.0.1"), ("[::]", "::"), ("::1", "::1"), ("[fd00::7]", "fd00::7")] {
+        let bot = with(&format!("webhook_host = \"{written}\""));
+        assert_eq!((bot.webhook_host.to_string().as_str(), bot.warnings.len()), (host, 0));
+    }
+    for host in ["localhost", "0.0.0.0:8080", "[127.0.0.1", "bot.example.com", "256.0.0.1"] {
+        let text = format!("{GOOD}{WEBHOOK}webhook_host = \"{host}\"\n");
+        refused(&text, &["line 9: [lark] webhook_host", "no address", "\"0.0.0.0\"", "[::]"]);
+    }
+    let bot = with(
+        "webhook_max_age_secs = 60\nwebhook_max_body = 0x10_0000\nwebhook_old_cards = true\n\
+                    webhook_allow_missing_token = true",
+    );
+    assert_eq!((bot.webhook_max_age_secs, bot.webhook_max_body), (60, 1_048_576));
+    assert!(bot.webhook_old_cards && bot.webhook_allow_missing_token);
+    // What opens a webhook to everybody has no key.
+    warned_with("webhook_allow_missing_keys = true", &["webhook_allow_missing_keys is not known here"]);
+}
+
+#[test]
+fn a_certificate_comes_with_its_key() {
+    let text =
+        format!("{GOOD}{WEBHOOK}webhook_tls_cert_file = \"tls/cert.pem\"\nwebhook_tls_key_file = \"/key.pem\"\n");
+    let bot = parse(text.as_bytes(), Path::new("/etc/larkwire"), |_| None).unwrap().bots.remove(0);
+    assert_eq!(bot.webhook_tls_cert_file.unwrap(), Path::new("/etc/larkwire/tls/cert.pem"));
+    assert_eq!(bot.webhook_tls_key_file.unwrap(), Path::new("/key.pem"));
+    for (one, other) in [("cert", "key"), ("key", "cert")] {
+        let line = format!("webhook_tls_{one}_file = \"x.pem\"\n");
+        let words =
+            [&format!("line 9: [lark] webhook_tls_{one}_file is given without webhook_tls_{other}_file"), "proxy"];
+        refused(&format!("{GOOD}{WEBHOOK}{line}"), &words);
+    }
+}
+
+#[test]
 fn webhook_paths_that_no_request_has_are_refused() {
+    refused(
+        &format!("{GOOD}{WEBHOOK}webhook_path = \"/health\"\n"),
+        &["line 9: [lark] webhook_path", "load balancers"],
+    );
     for path in ["lark", "/a b", "/a?b", "/a#b", "/ä"] {
         refused(
             &format!("{GOOD}{WEBHOOK}webhook_path = \"{path}\"\n"),
@@ -175,7 +231,19 @@ fn webhook_paths_that_no_request_has_are_refused() {
 #[test]
 fn webhook_keys_without_a_webhook_are_told_to_have_no_effect() {
     warned_with("port = 8080", &["port has no effect"]);
-    warned_with("webhook_path = \"/lark\"", &["webhook_path has no effect"]);
+    for line in [
+        "webhook_allow_missing_token = true",
+        "webhook_host = \"127.0.0.1\"",
+        "webhook_max_age_secs = 60",
+        "webhook_max_body = 65536",
+        "webhook_old_cards = true",
+        "webhook_path = \"/lark\"",
+        "webhook_tls_cert_file = \"cert.pem\"",
+        "webhook_tls_key_file = \"key.pem\"",
+    ] {
+        let key = line.split(' ').next().unwrap();
+        warned_with(line, &[&format!("{key} has no effect with receive_mode = \"websocket\"")]);
+    }
     warned_with("respond_to_mention_all = true", &["without mention_only"]);
     assert!(good_with("respond_to_mention_all = true\nmention_only = true").warnings.is_empty());
 }

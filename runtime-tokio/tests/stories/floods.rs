@@ -1,5 +1,7 @@
 //! The webhook's port is open to everybody: nobody takes the platform's place, and nothing grows.
 
+#![allow(clippy::print_stdout, reason = "figures are what floods are for")]
+
 use std::net::SocketAddr;
 use std::time::Duration;
 

@@ -260,3 +260,29 @@ async fn a_bot_on_a_full_disk() {
     assert_eq!(client.stats().dropped(DropReason::Duplicate), 1);
     assert_faultless(&platform);
 }
+
+#[cfg(feature = "webhook")]
+#[tokio::test]
+async fn what_was_posted_is_remembered_for_as_long_as_it_could_be_posted_again() {
+    use larkwire_conformance::platform::WebhookSpec;
+    use larkwire_tokio::webhook::{Server, WebhookSettings};
+
+    let (directory, platform) = (Directory::new("posted"), unhurried().await);
+    // A recorded request passes for 2 h; what is heard would be forgotten at once.
+    let settings = settings(&platform).own_open_id(BOT).dedup_window_ms(1).dedup_file(directory.file("seen"));
+    let settings = settings.webhook(WebhookSettings::new("key", "token").max_age_secs(2 * 3600));
+    platform.subscribe_webhook(WebhookSpec::new(APP, "http://127.0.0.1:1/", "token").encrypt_key("key")).unwrap();
+    let request = platform.hostile_request(APP, "valid").unwrap();
+    for (run, heard) in [1, 0, 0].into_iter().enumerate() {
+        let (client, mut events) = Client::start(&settings).unwrap();
+        let server = Server::new().route("/", client.webhook().unwrap()).bind("127.0.0.1:0").await.unwrap();
+        let mut stream = tokio::net::TcpStream::connect(server.local_addr()).await.unwrap();
+        tokio::io::AsyncWriteExt::write_all(&mut stream, &request.to_bytes("x", "/")).await.unwrap();
+        let mut answer = String::new();
+        soon(tokio::io::AsyncReadExt::read_to_string(&mut stream, &mut answer)).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        assert_eq!(rest(&client, &mut events).await.len(), heard, "run {run}");
+        server.shut_down().await;
+        age(&directory.file("seen"), TWENTY_MINUTES);
+    }
+}

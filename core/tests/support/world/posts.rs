@@ -56,9 +56,14 @@ impl World {
 
     /// The fact alone: what it makes possible is not done.
     pub(crate) fn post_only(&mut self, webhook: &Webhook<'_>, post: &Post) -> usize {
-        let mut body = post.body.clone();
-        let mut seen = PostSeen { at: self.now, id: None, refusal: None, answers: Vec::new() };
         let unix = self.bot.time_of_day(self.instant());
+        self.post_at(webhook, post, unix)
+    }
+
+    /// The same, by a clock that the bot does not know.
+    pub(crate) fn post_at(&mut self, webhook: &Webhook<'_>, post: &Post, unix: Option<UnixMillis>) -> usize {
+        let mut body = post.body.clone();
+        let mut seen = PostSeen { at: self.now.max(self.newest), id: None, refusal: None, answers: Vec::new() };
         match webhook.check(&post.head(), &mut body, unix) {
             Err(refusal) => {
                 self.fact(|bot, now| bot.handle_refused(now, refusal));
@@ -91,7 +96,7 @@ impl World {
         let Some(answer) = self.bot.poll_posted() else { return false };
         let (id, now) = (answer.id, self.now);
         let seen = self.posts.iter_mut().find(|post| post.id == Some(id)).expect("an answer to what was posted");
-        seen.answered(now, answer.reply);
+        seen.answered(now.max(seen.at), answer.reply);
         assert_eq!(seen.answers.len(), 1, "one answer: {seen:?}");
         self.fact(|bot, now| bot.handle_answered(now, id));
         assert!(self.bot.poll_posted().is_none_or(|answer| answer.id != id), "an answer that was taken is gone");

@@ -40,21 +40,34 @@ pub(crate) enum Command {
     Send(Send),
 }
 
-/// Watch a bot hold a long connection, on this machine alone.
+/// Watch a bot hold a long connection, or serve a webhook, on this machine alone.
 ///
 /// Starts a platform inside the process, connects an echo bot to it through the real runtime and real sockets, sends
 /// messages as users (some split, one twice, Chinese and emoji), cuts the connection once, and counts. Exit code 0 only
 /// if every message was delivered once, acknowledged and answered.
+///
+/// With --webhook the platform posts to a URL of the bot's instead: it verifies the URL, signs and encrypts, loses an
+/// answer so that an event comes twice, and a stranger forges one.
 #[derive(clap::Args, Debug)]
-#[command(after_help = "Examples:\n  larkwire demo\n  larkwire demo --messages 1000 --json")]
+#[command(after_help = "Examples:\n  larkwire demo\n  larkwire demo --webhook\n  larkwire demo --messages 1000 --json")]
 pub(crate) struct Demo {
-    /// How many messages the users send.
-    #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    pub(crate) messages: u32,
+    /// How many messages the users send [default: 12, and 20 with --webhook].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    messages: Option<u32>,
+
+    /// By webhook instead of a long connection.
+    #[arg(long)]
+    pub(crate) webhook: bool,
 
     /// One JSON object a line; the last is {"kind":"summary",…}.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+impl Demo {
+    pub(crate) fn messages(&self) -> u32 {
+        self.messages.unwrap_or(if self.webhook { 20 } else { 12 })
+    }
 }
 
 /// Which app, and where it lives. Every setting is taken from its flag, else from the environment, else from the file,
@@ -96,14 +109,21 @@ pub(crate) struct Connection {
 /// {"cmd":"send","chat_id":"oc_…","text":"…"}, and "edit", "recall", "react", "unreact", "patch_card", "update_card",
 /// "respond", "chat_info". Instead of "text" a message takes "card" or "post", a JSON object. Ctrl-C, or the end of
 /// stdin where it is a pipe or a terminal, ends in order.
+///
+/// With receive_mode = "webhook" in the file the platform posts to this machine: lines and commands are the same. Bots
+/// may share a port, each at its webhook_path; GET /health tells a load balancer whether all of them run. The log says
+/// what to enter in the developer console as Request URL.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Example, with the secret in a file that only you can read:\n  \
     larkwire run --domain feishu --app-id cli_0123456789abcdef --app-secret-file secret --allow '*'\n\n\
     A file for --config, which PRX's own page writes as [channels_config.lark]:\n  \
     [lark]\n  app_id = \"cli_0123456789abcdef\"\n  app_secret_file = \"secret\"\n  use_feishu = true\n  \
     allowed_users = [\"ou_…\"]\n  mention_only = true\n\n\
+    For a webhook, in addition:\n  \
+    receive_mode = \"webhook\"\n  port = 8080\n  encrypt_key = \"…\"\n  verification_token = \"…\"\n\n\
     Environment: LARKWIRE_CONFIG, LARKWIRE_APP_ID, LARKWIRE_APP_SECRET, LARKWIRE_APP_SECRET_FILE, LARKWIRE_DOMAIN, \
-    LARKWIRE_MAX_ATTEMPTS, LARKWIRE_LOG, and HTTPS_PROXY, NO_PROXY.")]
+    LARKWIRE_MAX_ATTEMPTS, LARKWIRE_LOG, HTTPS_PROXY, NO_PROXY, and with a file LARKWIRE_ENCRYPT_KEY, \
+    LARKWIRE_VERIFICATION_TOKEN.")]
 pub(crate) struct Run {
     #[command(flatten)]
     pub(crate) connection: Connection,

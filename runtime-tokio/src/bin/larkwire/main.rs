@@ -9,6 +9,7 @@ mod exit;
 mod files;
 mod lines;
 mod once;
+mod ports;
 mod run;
 
 use std::io::IsTerminal as _;
@@ -45,6 +46,8 @@ fn log_to_stderr(args: &Args) {
         (true, ..) => "warn",
         (_, true, _) => "debug",
         (_, _, Command::Run(_)) => "info",
+        // It is warned of the request that the demo itself forges.
+        (_, _, Command::Demo(demo)) if demo.webhook => "error",
         // The others say themselves what there is to say.
         (_, _, Command::Demo(_) | Command::React(_) | Command::Send(_)) => "warn",
         (_, _, Command::Doctor(_)) => "off",

@@ -3,7 +3,7 @@
 use std::io::Read as _;
 use std::path::Path;
 
-use larkwire_tokio::core::{Body, Call, LinkMode, ReceiveIdType};
+use larkwire_tokio::core::{Body, Call, ReceiveIdType};
 use larkwire_tokio::{CallResult, Client, End};
 
 use crate::args::{Connection, React, Send};
@@ -115,7 +115,7 @@ const PATIENCE_MS: u32 = 20_000;
 /// A client for calls only.
 fn client(connection: &Connection) -> Result<Client, Exit> {
     let bot = files::one(connection, |name| std::env::var(name).ok())?;
-    let settings = bot.settings.source("larkwire-cli").link(LinkMode::Off).call_timeout_ms(PATIENCE_MS);
+    let settings = bot.settings.source("larkwire-cli").calls_only().call_timeout_ms(PATIENCE_MS);
     let (client, _events) = Client::start(&settings).map_err(|error| Exit::configuration(error.to_string()))?;
     Ok(client)
 }

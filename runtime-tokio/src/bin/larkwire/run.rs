@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use larkwire_tokio::config::ReceiveMode;
 use larkwire_tokio::connect::NetConnect;
 use larkwire_tokio::core::{self, Verdict};
 use larkwire_tokio::{Client, Inbox, Offer};
@@ -18,6 +17,7 @@ use crate::commands::Line;
 use crate::exit::Exit;
 use crate::files;
 use crate::lines;
+use crate::ports::Ports;
 
 /// How long results of finished calls may take to be written when the bot has ended.
 const LAST_LINES: Duration = Duration::from_secs(2);
@@ -96,8 +96,16 @@ pub(crate) async fn run(run: Run) -> Exit {
         Err(exit) => return exit,
     };
     let names: Vec<_> = bots.iter().map(|bot| bot.name.clone()).collect();
-    let bots = match start(bots, &output, &run) {
-        Ok(bots) => bots,
+    // Before a bot runs: one that is not reached takes no place from one that is.
+    let started = match Ports::take(&bots).await {
+        Ok(ports) => start(bots, &output, &run).and_then(|bots| {
+            let servers = ports.serve(|index| bots.get(index).map(|bot: &Running| &bot.client))?;
+            Ok((bots, servers))
+        }),
+        Err(exit) => Err(exit),
+    };
+    let (bots, servers) = match started {
+        Ok(started) => started,
         Err(exit) => return exit,
     };
     if !output.line(lines::hello(&names)).await {
@@ -126,6 +134,8 @@ pub(crate) async fn run(run: Run) -> Exit {
             }
         }
     };
+    // The bots have decided what was posted to them; those answers leave, and nothing else comes in.
+    servers.into_iter().for_each(|server| drop(results.spawn(server.shut_down())));
     // Every accepted command is answered, if only by the word that the bot has ended.
     let last = async { while results.join_next().await.is_some() {} };
     tokio::select! {
@@ -139,11 +149,6 @@ fn start(bots: Vec<files::Bot>, output: &Output, run: &Run) -> Result<Vec<Runnin
     for bot in bots {
         for warning in &bot.warnings {
             tracing::warn!("{warning}");
-        }
-        if bot.config.as_ref().is_some_and(|config| config.receive_mode == ReceiveMode::Webhook) {
-            return Err(Exit::configuration(
-                "receive_mode = \"webhook\" is not served by this version: use \"websocket\"",
-            ));
         }
         let (sender, undecided) = watch::channel(false);
         let inbox = StdoutInbox {

@@ -42,27 +42,6 @@ async fn what_is_only_doubtful_is_a_warning_each() {
 }
 
 #[tokio::test]
-async fn a_webhook_needs_its_keys_and_is_not_served_yet() {
-    let platform = platform().await;
-    let directory = Directory::new();
-    let config = table(&platform) + "receive_mode = \"webhook\"\n";
-    let report = examine(doctor_of(&directory.config(&config))).await;
-    assert_eq!(report.code, 3);
-    for key in ["encrypt_key", "port", "verification_token"] {
-        report.finds("config", "failed", &[key, "webhook"]);
-    }
-
-    platform.options(|options| options.date_offset_s = 1200);
-    let config = config + "port = 8080\nencrypt_key = \"e-canary-key\"\nverification_token = \"v-canary-token\"\n";
-    let report = examine(doctor_of(&directory.config(&config))).await;
-    report.failed(&["clock", "webhook"]).skips(&["discovery", "connection"]);
-    report.finds("webhook", "failed", &["does not serve webhooks yet", "8080", "/lark"]);
-    report.finds("clock", "failed", &["20 min"]);
-    assert!(!format!("{report:?}").contains("-canary-"));
-    assert_eq!(kinds(&platform), ["token_issued", "read"]);
-}
-
-#[tokio::test]
 async fn the_memory_of_a_bot_that_runs_is_left_alone() {
     let platform = platform().await;
     let directory = Directory::new();

@@ -1,12 +1,13 @@
 //! `larkwire doctor`: every illness is found, named, and told apart from the others.
 //!
 //! `account` has the illnesses of the app, `network` those of the way to the platform, `files` those of the
-//! configuration, `manners` what the doctor itself must not do.
+//! configuration, `webhook` those of a webhook, `manners` what the doctor itself must not do.
 
 mod account;
 mod files;
 mod manners;
 mod network;
+mod webhook;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;

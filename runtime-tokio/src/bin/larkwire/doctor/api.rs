@@ -209,8 +209,8 @@ pub(super) fn scopes(bot: &Bot, answers: &Answers, say: &Say) {
     }
 }
 
-/// This machine's clock against the platform's.
-pub(super) fn clock(webhook: bool, answers: &Answers, say: &Say) {
+/// This machine's clock against the platform's. `webhook_max_age_secs`: how far it may be off, where there is a webhook.
+pub(super) fn clock(webhook_max_age_secs: Option<u32>, answers: &Answers, say: &Say) {
     const NAME: &str = "clock";
     const MINUTE: u128 = 60_000;
     let ahead_ms = match (&answers.reach, answers.ahead_ms) {
@@ -228,7 +228,9 @@ pub(super) fn clock(webhook: bool, answers: &Answers, say: &Say) {
     let direction = if ahead_ms > 0 { "behind" } else { "ahead of" };
     let message = format!("this machine's clock is {amount} {direction} the platform's");
     let next_step = "set the clock (NTP): signatures, certificates and stale_after_secs go by it";
-    if webhook && off > 10 * MINUTE {
+    // Before every request is refused, a request that took its time is.
+    let limit = webhook_max_age_secs.map(|seconds| (u128::from(seconds) * 500).clamp(MINUTE, 10 * MINUTE));
+    if limit.is_some_and(|limit| off > limit) {
         say.failed(NAME, &message, next_step);
     } else {
         say.warning(NAME, &message, next_step);

@@ -4,7 +4,7 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _};
 use std::path::Path;
 
-use larkwire_tokio::config::{BotConfig, ReceiveMode};
+use larkwire_tokio::config::BotConfig;
 use larkwire_tokio::connect::{Destination, NetConnect};
 use larkwire_tokio::core::{AckReactions, Bot as Engine, Config, Instant, LinkMode, OwnOpenId, Seed, Storage};
 
@@ -78,26 +78,6 @@ pub(super) fn proxy(place: &Destination, say: &Say) -> Option<NetConnect> {
             say.failed(NAME, &error.to_string(), "correct or remove that environment variable");
             None
         }
-    }
-}
-
-/// The settings of webhook mode (protocol section 17).
-pub(super) fn webhook(bot: &Bot, say: &Say) {
-    const NAME: &str = "webhook";
-    match &bot.config {
-        Some(config) if config.receive_mode == ReceiveMode::Webhook => {
-            // Without port and keys the file would not have been taken.
-            let port = config.port.unwrap_or_default();
-            let message = format!(
-                "port {port}, path {}, encrypt_key and verification_token are there; but this version does not serve \
-                 webhooks yet, so that `larkwire run` will not start",
-                config.webhook_path
-            );
-            let next_step =
-                "set receive_mode = \"websocket\", and choose the long connection for events in the console";
-            say.failed(NAME, &message, next_step);
-        }
-        _ => say.skipped(NAME, "receive_mode is \"websocket\""),
     }
 }
 

@@ -5,20 +5,21 @@
 //!
 //! local: config ─► proxy ──┬► api: credentials ─┬► identity, scopes, clock
 //!                          │       (one probe)   └► link: discovery ─► connection, with --connect
-//!                          └► local: webhook, dedup_file
+//!                          └► webhook; local: dedup_file
 //! ```
 //! Calls of a healthy bot: a token, bot info, discovery; with `--connect` one more discovery, and one upgrade. Every
-//! wait has a limit, together less than 45 s, and all bots are examined at the same time.
+//! wait has a limit, together less than 45 s, and all bots are examined at the same time. A webhook is sent requests of
+//! the doctor's own making, on this machine alone.
 
 mod api;
 mod link;
 mod local;
 mod probe;
 mod report;
+mod webhook;
 
 use std::sync::Arc;
 
-use larkwire_tokio::config::ReceiveMode;
 use larkwire_tokio::connect::NetConnect;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -26,6 +27,7 @@ use tokio::task::JoinHandle;
 use crate::args::{self, Connection};
 use crate::exit::Exit;
 use crate::files::{self, Bot};
+use crate::ports::webhook_of;
 use crate::run::interrupted;
 use report::{Finding, Said, Say, Show};
 
@@ -97,10 +99,10 @@ async fn examine(bot: &Bot, connect: bool, say: &Say) -> bool {
     let place = local::config(bot, say);
     match place.as_ref().map(|place| local::proxy(place, say)) {
         Some(Some(net)) => over_the_net(bot, connect, &Arc::new(net), say).await,
-        Some(None) => not_over_the_net(bot, "the proxy setting comes first", say),
+        Some(None) => not_over_the_net(bot, "the proxy setting comes first", say).await,
         None => {
             say.skipped("proxy", "the configuration comes first");
-            not_over_the_net(bot, "the configuration comes first", say);
+            not_over_the_net(bot, "the configuration comes first", say).await;
         }
     }
     local::dedup_file(bot, say);
@@ -108,7 +110,7 @@ async fn examine(bot: &Bot, connect: bool, say: &Say) -> bool {
 }
 
 async fn over_the_net(bot: &Bot, connect: bool, net: &Arc<NetConnect>, say: &Say) {
-    let webhook = bot.config.as_ref().is_some_and(|config| config.receive_mode == ReceiveMode::Webhook);
+    let webhook = webhook_of(bot).is_some();
     let answers = api::credentials(bot, net, say).await;
     api::identity(&answers, say);
     let needless = if webhook { Some(WEBHOOK) } else { answers.makes_discovery_useless() };
@@ -120,8 +122,8 @@ async fn over_the_net(bot: &Bot, connect: bool, net: &Arc<NetConnect>, say: &Say
         None => link::discovery(bot, net, say).await,
     };
     api::scopes(bot, &answers, say);
-    api::clock(webhook, &answers, say);
-    local::webhook(bot, say);
+    api::clock(webhook_of(bot).map(|config| config.webhook_max_age_secs), &answers, say);
+    webhook::webhook(bot, say).await;
     match (webhook, connect, discovered) {
         (true, ..) => say.skipped("connection", WEBHOOK),
         (_, false, _) => say.skipped("connection", UNASKED),
@@ -130,10 +132,10 @@ async fn over_the_net(bot: &Bot, connect: bool, net: &Arc<NetConnect>, say: &Say
     }
 }
 
-fn not_over_the_net(bot: &Bot, why: &str, say: &Say) {
+async fn not_over_the_net(bot: &Bot, why: &str, say: &Say) {
     for name in ["credentials", "identity", "discovery", "scopes", "clock"] {
         say.skipped(name, why);
     }
-    local::webhook(bot, say);
+    webhook::webhook(bot, say).await;
     say.skipped("connection", why);
 }

@@ -1,4 +1,7 @@
-//! `larkwire demo`: a platform in this process, a bot, and a conversation that is cut in the middle.
+//! `larkwire demo`: a platform in this process, a bot, and a conversation that is disturbed in the middle.
+
+mod socket;
+mod webhook;
 
 use std::collections::{HashMap, HashSet};
 use std::io::{IsTerminal as _, Write as _};
@@ -41,6 +44,8 @@ struct Tally {
     delivered: HashMap<String, usize>,
     acked: HashSet<String>,
     replied: HashSet<String>,
+    /// How often an event was posted again.
+    redeliveries: u64,
     wrong: Vec<String>,
 }
 
@@ -69,14 +74,22 @@ pub(crate) async fn demo(args: Demo) -> Exit {
         .own_open_id(&app.bot_open_id)
         .allow("*")
         .ack_reactions(AckReactions::Auto);
+    let settings = if args.webhook { settings.webhook(webhook::settings()) } else { settings };
     let (client, events) = match Client::start(&settings) {
         Ok(started) => started,
         Err(error) => return Exit::configuration(error.to_string()),
     };
     let show = Show::new(args.json);
     show.line(&json!({"kind": "platform", "base_url": platform.base_url(), "app_id": app.app_id}), || {
-        format!("a platform listens on {}, a bot dials it", platform.base_url())
+        let who_comes = if args.webhook { "and posts events to a bot" } else { "a bot dials it" };
+        format!("a platform listens on {}, {who_comes}", platform.base_url())
     });
+    let hook =
+        if args.webhook { webhook::serve(&client, &platform, &app.app_id, &show).await.map(Some) } else { Ok(None) };
+    let hook = match hook {
+        Ok(hook) => hook,
+        Err(exit) => return exit,
+    };
     let tally = Arc::new(Mutex::new(Tally::default()));
     let handler = {
         let (tally, show) = (Arc::clone(&tally), show.clone());
@@ -85,12 +98,16 @@ pub(crate) async fn demo(args: Demo) -> Exit {
             client.handle(events, 64, |client, event| echo(client, event, tally.clone(), show.clone())).await
         })
     };
-    let messages = args.messages as usize;
-    let patience = PATIENCE + Duration::from_millis(20) * args.messages;
-    let finished = tokio::select! {
-        finished = tokio::time::timeout(patience, conversation(&platform, &app.app_id, &client, messages, &tally, &show)) => {
-            finished.is_ok()
+    let messages = args.messages() as usize;
+    let patience = PATIENCE + Duration::from_millis(20) * args.messages();
+    let conversation = async {
+        match hook {
+            None => socket::conversation(&platform, &app.app_id, &client, messages, &tally, &show).await,
+            Some(_) => webhook::conversation(&platform, &app.app_id, messages, &tally, &show).await,
         }
+    };
+    let finished = tokio::select! {
+        finished = tokio::time::timeout(patience, conversation) => finished.is_ok(),
         () = interrupted() => {
             client.begin_shut_down();
             return Exit::interrupted();
@@ -100,8 +117,14 @@ pub(crate) async fn demo(args: Demo) -> Exit {
     // A panic in the handler would show in the counts.
     let _ = handler.await;
     let stats = client.stats();
+    let served = hook.is_some();
+    if let Some(hook) = hook {
+        hook.shut_down().await;
+    }
     platform.stop().await;
-    summary(&show, messages, finished, &tally.lock().unwrap_or_else(PoisonError::into_inner), &stats)
+    let tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
+    let disturbed = if served { webhook::disturbed(&tally, &stats) } else { socket::disturbed(&stats) };
+    summary(&show, messages, finished, &tally, &stats, &disturbed)
 }
 
 /// The bot: says again what it hears.
@@ -114,70 +137,49 @@ async fn echo(client: Client, event: Event, tally: Arc<Mutex<Tally>>, show: Show
     }
 }
 
-/// Sends the messages, cuts the connection in the middle, and waits until everything was answered.
-async fn conversation(
-    platform: &Platform,
-    app_id: &str,
-    client: &Client,
-    messages: usize,
-    tally: &Mutex<Tally>,
-    show: &Show,
-) {
-    let lock = || tally.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut records = platform.subscribe();
-    let (cut_at, mut cut, mut reconnected, mut sent) = ((messages / 2).max(1), false, false, 0);
-    loop {
-        let settled = lock().acked.len();
-        while sent < messages && sent < settled + AHEAD && (cut || sent < cut_at) {
-            send(platform, app_id, sent, messages, tally, show);
-            sent += 1;
-        }
-        if !cut && settled == cut_at {
-            cut = true;
-            show.line(&json!({"kind": "cut"}), || "── the connection is cut ──".to_owned());
-            platform.cut(app_id);
-            continue;
-        }
-        if sent == messages && reconnected && lock().is_complete(messages) {
-            // The platform's first word on the new connection may still be under way.
-            while client.stats().links < 2 {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-            return;
-        }
-        let Some(record) = records.next().await else { return };
-        reconnected |= cut && matches!(record.kind, Kind::Pinged { first: true, .. });
-        note(record, tally, show);
-    }
+/// What a user writes, and how it is sent.
+#[derive(Clone, Copy)]
+struct Message {
+    number: usize,
+    parts: usize,
+    times: usize,
 }
 
-fn send(platform: &Platform, app_id: &str, number: usize, messages: usize, tally: &Mutex<Tally>, show: &Show) {
-    let text = format!("{} (#{})", TEXTS[number % TEXTS.len()], number + 1);
-    let user = USERS[number % USERS.len()];
-    let (message_id, event_id) = (format!("om_demo{number:08}"), format!("demo-event-{number}"));
-    let parts = if number % 4 == 1 { 3 } else { 1 };
-    // The last message before the cut, so that a short demo has one too.
-    let times = if number + 1 == (messages / 2).max(1) { 2 } else { 1 };
-    let push = Push::message("oc_demo", "p2p", user, &text).app(app_id).message_id(&message_id).event_id(&event_id);
-    {
-        let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
-        tally.asked.insert(message_id.clone(), text.clone());
-        tally.by_event.insert(event_id, message_id.clone());
-        if let Err(error) = platform.push(&push.parts(parts).times(times)) {
-            tally.wrong.push(error.to_string());
-        }
+impl Message {
+    fn message_id(self) -> String {
+        format!("om_demo{:08}", self.number)
     }
-    show.line(
-        &json!({"kind": "sent", "message_id": message_id, "user": user, "text": text, "parts": parts, "times": times}),
-        || {
-            let how = match (parts, times) {
-                (1, 1) => String::new(),
-                (1, _) => "   [sent twice]".to_owned(),
-                _ => format!("   [in {parts} parts]"),
-            };
-            format!("{user:<8}► {}{how}", one_line(&text))
-        },
-    );
+
+    fn event_id(self) -> String {
+        format!("demo-event-{}", self.number)
+    }
+
+    fn send(self, platform: &Platform, app_id: &str, tally: &Mutex<Tally>, show: &Show) {
+        let Self { number, parts, times } = self;
+        let text = format!("{} (#{})", TEXTS[number % TEXTS.len()], number + 1);
+        let user = USERS[number % USERS.len()];
+        let (message_id, event_id) = (self.message_id(), self.event_id());
+        let push = Push::message("oc_demo", "p2p", user, &text).app(app_id).message_id(&message_id).event_id(&event_id);
+        {
+            let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
+            tally.asked.insert(message_id.clone(), text.clone());
+            tally.by_event.insert(event_id, message_id.clone());
+            if let Err(error) = platform.push(&push.parts(parts).times(times)) {
+                tally.wrong.push(error.to_string());
+            }
+        }
+        show.line(
+            &json!({"kind": "sent", "message_id": message_id, "user": user, "text": text, "parts": parts, "times": times}),
+            || {
+                let how = match (parts, times) {
+                    (1, 1) => String::new(),
+                    (1, _) => "   [sent twice]".to_owned(),
+                    _ => format!("   [in {parts} parts]"),
+                };
+                format!("{user:<8}► {}{how}", one_line(&text))
+            },
+        );
+    }
 }
 
 /// What the platform saw.
@@ -214,25 +216,37 @@ fn note(record: Record, tally: &Mutex<Tally>, show: &Show) {
             tally.replied.insert(parent_id);
         }
         Kind::ClientFault { what, .. } => tally.wrong.push(what),
-        _ => {}
+        kind => webhook::note(kind, &mut tally, show),
     }
 }
 
-fn summary(show: &Show, messages: usize, finished: bool, tally: &Tally, stats: &Stats) -> Exit {
+/// What went wrong on purpose: how often, in the summary's JSON and in words.
+struct Disturbed {
+    counts: Vec<(&'static str, u64)>,
+    words: String,
+}
+
+fn plural(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+fn summary(show: &Show, messages: usize, finished: bool, tally: &Tally, stats: &Stats, disturbed: &Disturbed) -> Exit {
     let duplicates = stats.dropped(DropReason::Duplicate);
-    let reconnects = stats.links.saturating_sub(1);
     let (delivered, acked, replied) = (tally.delivered.len(), tally.acked.len(), tally.replied.len());
-    let line = json!({
+    let mut line = json!({
         "kind": "summary", "sent": tally.asked.len(), "delivered": delivered, "acked": acked, "replied": replied,
-        "duplicates_dropped": duplicates, "reconnects": reconnects,
+        "duplicates_dropped": duplicates,
     });
+    for (name, count) in &disturbed.counts {
+        line[*name] = json!(count);
+    }
     show.line(&line, || {
         format!(
             "\n{} messages sent, {delivered} delivered once, {acked} acknowledged, {replied} answered\n\
-             {duplicates} duplicate{} dropped, {reconnects} reconnect{}",
+             {} dropped, {}",
             tally.asked.len(),
-            if duplicates == 1 { "" } else { "s" },
-            if reconnects == 1 { "" } else { "s" },
+            plural(duplicates, "duplicate", "duplicates"),
+            disturbed.words,
         )
     });
     let twice = tally.delivered.values().filter(|times| **times != 1).count();
