@@ -45,6 +45,8 @@ impl Drop for Running {
             bot.shut_down(now);
             waiters.clear();
         });
+        #[cfg(feature = "webhook")]
+        self.0.abandon();
     }
 }
 

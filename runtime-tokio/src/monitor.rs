@@ -35,6 +35,8 @@ struct Inner {
     waiters: HashMap<CallId, oneshot::Sender<CallResult>>,
     #[cfg(feature = "webhook")]
     posts: crate::webhook::Waiting,
+    #[cfg(feature = "webhook")]
+    is_abandoned: bool,
 }
 
 pub(crate) struct LaneBell {
@@ -70,6 +72,8 @@ impl Monitor {
                 waiters: HashMap::new(),
                 #[cfg(feature = "webhook")]
                 posts: crate::webhook::Waiting::default(),
+                #[cfg(feature = "webhook")]
+                is_abandoned: false,
             }),
             lanes: (0..lanes).map(|_| bell()).collect(),
             clock: Notify::new(),
@@ -137,6 +141,9 @@ impl Monitor {
     #[cfg(feature = "webhook")]
     pub(crate) fn post(&self, posted: &larkwire_core::webhook::Posted<'_>) -> crate::webhook::Answering {
         let mut inner = self.lock();
+        if inner.is_abandoned {
+            return crate::webhook::Answering::ended();
+        }
         let Inner { bot, posts, .. } = &mut *inner;
         let answering = posts.post(bot, self.now(), posted);
         self.wake(&mut inner);
@@ -206,5 +213,19 @@ impl Monitor {
 
     pub(crate) fn ended(&self) -> Option<End> {
         self.read(Bot::ended)
+    }
+
+    /// The bot's task is gone: nobody waits for an answer any more, and nobody is to be told that it runs.
+    #[cfg(feature = "webhook")]
+    pub(crate) fn abandon(&self) {
+        let mut inner = self.lock();
+        inner.posts = crate::webhook::Waiting::default();
+        inner.is_abandoned = true;
+    }
+
+    #[cfg(feature = "webhook")]
+    pub(crate) fn is_running(&self) -> bool {
+        let inner = self.lock();
+        !inner.is_abandoned && inner.bot.ended().is_none()
     }
 }

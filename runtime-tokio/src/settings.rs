@@ -250,8 +250,8 @@ impl Settings {
         self
     }
 
-    /// How much of a long connection is wanted: with [`LinkMode::Off`] calls are made and no event is taken from a bot that
-    /// runs elsewhere.
+    /// How much of a long connection is wanted: with [`LinkMode::Off`] no event is taken from a bot that runs elsewhere.
+    /// A webhook hears all the same; see [`calls_only`](Self::calls_only).
     #[must_use]
     pub fn link(mut self, link: LinkMode) -> Self {
         self.link = link;

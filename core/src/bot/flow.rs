@@ -47,7 +47,10 @@ impl Bot<'_> {
         if rule == AckReactions::Off || !matches!(verdict, Verdict::Accepted | Verdict::Later) {
             return None;
         }
-        let event = self.poll_delivery().filter(|event| event.id() == id)?;
+        let event = self.poll_delivery().filter(|event| event.id() == id);
+        #[cfg(feature = "webhook")]
+        let event = event.or_else(|| self.desk.event_of(id));
+        let event = event?;
         let message = event.message()?;
         let message_id = Short::<64>::from_chars(message.message_id()?.chars());
         // A cut id is the id of nothing.

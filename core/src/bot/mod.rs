@@ -257,6 +257,8 @@ impl<'s> Bot<'s> {
             #[cfg(feature = "webhook")]
             if matches!(verdict, Verdict::Accepted | Verdict::Later) {
                 bot.desk.settle_copies(id, &mut bot.shared.report);
+                // It may have been posted, and be late.
+                bot.link.settle_copy(id, &mut bot.shared);
             }
         });
     }

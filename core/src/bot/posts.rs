@@ -1,16 +1,16 @@
 //! Events that are posted: facts and wishes beside those of the long connection (protocol section 17).
 
 use super::{Bot, Stopping};
-use crate::notice::count;
 use crate::storage::Slots;
 use crate::time::{Instant, UnixMillis};
 use crate::webhook::{Desk, PostAnswer, PostId, PostSlot, Posted, Posting, Refusal, Reply, Webhook};
 
 impl<'s> Bot<'s> {
     /// Makes places for events that are posted, as many as may wait for a verdict or an answer at once. Without, every one
-    /// is refused. Ids of delivered events, and signatures with them, are remembered for at least twice the
-    /// [freshness](crate::webhook::Freshness), so that no request passes twice; so this comes before
-    /// [`restore_seen`](Self::restore_seen).
+    /// is refused. Ids of delivered events, or the signatures of those without, are remembered for at least twice the
+    /// [freshness](crate::webhook::Freshness), so that no request passes twice: as far as their table reaches, which takes
+    /// two entries for each event of that time. [`restore_seen`](Self::restore_seen), which carries that over a restart,
+    /// comes after this.
     pub fn accept_posts(&mut self, webhook: &Webhook<'_>, slots: Slots<'s, PostSlot<'s>>) {
         self.desk = Desk::new(slots);
         self.link.session.remember_for(webhook.freshness().window_ms().saturating_mul(2));
@@ -50,11 +50,11 @@ impl<'s> Bot<'s> {
         });
     }
 
-    /// The request URL was verified.
+    /// The request URL was verified: counted, and reported at most once a minute.
     pub fn handle_challenged(&mut self, now: Instant) {
         self.fact(now, |bot| {
-            count(&mut bot.shared.report.stats.challenges);
-            bot.shared.report.notice(crate::Notice::UrlVerified);
+            let shared = &mut bot.shared;
+            bot.desk.verified(shared.now, &mut shared.report);
         });
     }
 

@@ -303,9 +303,9 @@ impl<'s> Link<'s> {
     /// An event was accepted by the other way: the one that is shown may be a copy.
     #[cfg(feature = "webhook")]
     pub(crate) fn settle_copy(&mut self, of: DeliveryId, shared: &mut Shared<'_>) {
-        let arrived = self.session.arrived();
         if let Some(answer) = self.session.settle_copy(shared.now, of, &mut shared.report) {
-            self.resolve(answer, arrived, shared);
+            self.reserved = 0;
+            self.owed = Owed::Ack(answer);
             self.pump(shared);
         }
     }

@@ -120,20 +120,15 @@ impl Session<'_> {
         self.remember(now, [id.event_key, id.message_key], report);
     }
 
-    /// The event that is shown, if it is the one that was accepted by the other way: a duplicate, and what to ack.
-    pub(crate) fn settle_copy(
-        &mut self,
-        now: Instant,
-        of: DeliveryId,
-        report: &mut Report<'_>,
-    ) -> Option<Option<Answer>> {
-        let copy = self.offered.take_if(|offered| offered.decide_by.is_some() && offered.id.is_copy(of))?;
+    /// The event that waits, if it is the one that was accepted by the other way: a duplicate, and what to ack.
+    pub(crate) fn settle_copy(&mut self, now: Instant, of: DeliveryId, report: &mut Report<'_>) -> Option<Answer> {
+        let copy = self.offered.take_if(|offered| offered.id.is_copy(of))?;
         self.parts.release();
         if let Some(id) = copy.split {
             self.parts.finish(now, id);
         }
         report.dropped(DropReason::Duplicate, copy.len, Some(copy.trace_id.as_str().as_bytes()));
-        Some(Some(Answer::to(copy.spans.callback)))
+        Some(Answer::to(copy.spans.callback))
     }
 
     /// An event has waited in vain: others are refused until room is told.

@@ -20,7 +20,7 @@ use crate::time::{Earliest, Instant, Why};
 
 /// Memory a host keeps in each place, so that an ordinary event allocates nothing.
 const RETAINED: usize = 4096;
-/// Refused requests are reported at most so often.
+/// Requests that anybody can send are reported at most so often.
 const QUIET_MS: u64 = 60_000;
 
 /// Names a posted event whose answer is not known yet.
@@ -104,11 +104,12 @@ pub(crate) struct Desk<'s> {
     /// Refused requests since the last notice of them.
     refused: u32,
     quiet_until: Instant,
+    verified_until: Instant,
 }
 
 impl<'s> Desk<'s> {
     pub(crate) fn new(slots: Slots<'s, PostSlot<'s>>) -> Self {
-        Self { slots, open: 0, refused: 0, quiet_until: Instant::ZERO }
+        Self { slots, open: 0, refused: 0, quiet_until: Instant::ZERO, verified_until: Instant::ZERO }
     }
 
     fn head(&self) -> Option<usize> {
@@ -123,6 +124,13 @@ impl<'s> Desk<'s> {
         }
         let slot = self.slots.get(self.head()?)?;
         Some(Event::view(slot.id, slot.text(), &slot.layout, slot.trace_id.as_str()).with_own_open_id(own))
+    }
+
+    /// The event that this delivery is about, whether or not it has waited longest.
+    pub(crate) fn event_of(&self, id: DeliveryId) -> Option<Event<'_>> {
+        let mut slots = self.slots.as_slice().iter().filter(|slot| slot.state == State::Queued);
+        let slot = slots.find(|slot| slot.id == id).filter(|_| self.open > 0)?;
+        Some(Event::view(slot.id, slot.text(), &slot.layout, slot.trace_id.as_str()))
     }
 
     pub(crate) fn is_event_waiting(&self) -> bool {
@@ -140,6 +148,15 @@ impl<'s> Desk<'s> {
         }
         for (at, why) in self.slots.as_slice().iter().filter_map(PostSlot::deadline) {
             earliest.add(at, why);
+        }
+    }
+
+    pub(crate) fn verified(&mut self, now: Instant, report: &mut Report<'_>) {
+        count(&mut report.stats.challenges);
+        // A recorded one can be sent as often as one likes.
+        if self.verified_until <= now {
+            report.notice(Notice::UrlVerified);
+            self.verified_until = now.after(QUIET_MS);
         }
     }
 

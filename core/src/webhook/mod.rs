@@ -113,7 +113,8 @@ pub const MAX_BODY: usize = 512 * 1024;
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Freshness {
     /// At most so many seconds before or after now; 3600 is usual. While no clock is known, signed requests are refused
-    /// with 503, so that the platform sends them again.
+    /// with 503, so that the platform sends them again. After a restart a request of that time passes once more, unless
+    /// the ids of delivered events outlive it ([`Bot::write_seen`](crate::Bot::write_seen)).
     Within {
         /// How many.
         seconds: u32,

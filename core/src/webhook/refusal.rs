@@ -3,7 +3,7 @@
 use core::fmt;
 
 /// What an HTTP response says: a status, a body, and whether the connection ends with it.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Eq, PartialEq)]
 pub struct Reply<'a> {
     /// The HTTP status.
     pub status: u16,
@@ -11,6 +11,13 @@ pub struct Reply<'a> {
     pub body: &'a [u8],
     /// Whether to close the connection, with `Connection: close`: what follows on it may be anything.
     pub close: bool,
+}
+
+impl fmt::Debug for Reply<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // What a program answers to a click is not for logs.
+        f.debug_struct("Reply").field("status", &self.status).field("bytes", &self.body.len()).finish_non_exhaustive()
+    }
 }
 
 impl Reply<'static> {

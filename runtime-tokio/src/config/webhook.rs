@@ -11,7 +11,7 @@ use super::{BotConfig, ReceiveMode};
 /// What the platform waits between an event and the next try is up to 6 h; a day is more than any clock is wrong.
 const LONGEST_AGE: u64 = 24 * 60 * 60;
 /// Below, texts of an ordinary length would not fit; above, a stranger could make the bot hold too much.
-const BODIES: std::ops::RangeInclusive<u64> = 64 * 1024..=16 * 1024 * 1024;
+const BODIES: std::ops::RangeInclusive<u64> = 64 * 1024..=2 * 1024 * 1024;
 /// Answered by the server itself.
 const HEALTH: &str = "/health";
 

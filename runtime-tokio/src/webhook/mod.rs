@@ -35,6 +35,7 @@
 
 mod body;
 mod connections;
+mod peers;
 mod server;
 mod service;
 mod settings;

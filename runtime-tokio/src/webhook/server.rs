@@ -20,7 +20,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use super::connections::{Connection, Connections};
@@ -35,14 +35,16 @@ const HEAD: Duration = Duration::from_secs(5);
 const HEAD_BYTES: usize = 16 * 1024;
 /// Answers that are owed may take this long once the server shuts down.
 const FLUSH: Duration = Duration::from_secs(3);
+/// A system without room is told of at most so often.
+const QUIET: Duration = Duration::from_secs(60);
 /// Where a load balancer may ask whether somebody is there.
 const HEALTH: &str = "/health";
 
 /// Serves webhooks: one path for each bot, and `GET /health`, which is 200 while all of them run.
 ///
-/// At most 1024 connections at once; for one more, the oldest that brought no verified request goes. A head has 5 s and
-/// 16 KiB, a body 5 s and [`WebhookSettings::max_body`](super::WebhookSettings::max_body); 64 bodies may take their time
-/// at once, and a small one that comes with its head needs no such place.
+/// At most 512 connections at once; for one more, one that brought no event goes: the oldest of the network that has most
+/// of them. A head has 5 s and 16 KiB, a body 5 s and [`WebhookSettings::max_body`](super::WebhookSettings::max_body); 64
+/// bodies may take their time at once, and a small one that comes with its head needs no such place.
 #[derive(Default)]
 pub struct Server {
     routes: HashMap<String, WebhookService>,
@@ -134,6 +136,7 @@ impl Drop for Serving {
 }
 
 async fn accept(listener: TcpListener, server: Arc<Server>, all: Connections, mut stopped: watch::Receiver<bool>) {
+    let mut told = None;
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -141,15 +144,19 @@ async fn accept(listener: TcpListener, server: Arc<Server>, all: Connections, mu
         };
         match accepted {
             Ok((stream, peer)) => {
-                // Where all connections are the platform's own, it will try again.
-                let Some(connection) = all.admit() else { continue };
+                let connection = all.admit(peer.ip());
                 let id = connection.id();
                 let serve = serve(stream, peer, Arc::clone(&server), connection, stopped.clone());
                 all.started(id, tokio::spawn(serve).abort_handle());
             }
-            // A connection that was gone before it was taken, or no more file descriptors: the latter takes a while.
+            // A connection that was gone before it was taken, or no more file descriptors: the latter stays so until one
+            // of ours goes, and the bots need some, too.
             Err(error) => {
-                tracing::debug!(%error, "no connection could be taken");
+                if told.is_none_or(|told: Instant| told.elapsed() >= QUIET) {
+                    tracing::warn!(%error, "no connection could be taken; the oldest is ended for the next one");
+                    told = Some(Instant::now());
+                }
+                all.make_room();
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         }
@@ -216,11 +223,7 @@ impl Server {
             };
         };
         request.extensions_mut().insert(Peer(peer));
-        let answered = service.answer(request).await;
-        if answered.is_verified {
-            of.proved();
-        }
-        answered.response
+        service.answer(request, &|proved| if proved { of.proved() } else { of.failed() }).await
     }
 
     fn health(&self) -> Response<Full<Bytes>> {

@@ -8,20 +8,20 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
+use super::body::{self, NoBody, Places};
+use super::peers::network;
+use super::waiting::{Answer, Answering};
+use crate::loops::unix_now;
+use crate::monitor::Monitor;
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body::Body;
 use http_body_util::Full;
 use larkwire_core::Slots;
-use larkwire_core::webhook::{CONTENT_TYPE, Checked, MAX_OPEN_BODIES, Posted, Quota, Refusal, RequestHead, Webhook};
-use tokio::sync::Semaphore;
-
-use super::body;
-use super::waiting::Answer;
-use crate::monitor::Monitor;
+use larkwire_core::webhook::{CONTENT_TYPE, Checked, Quota, Refusal, RequestHead, Webhook};
 
 /// Peers without a signature that are told apart.
-const STRANGERS: usize = 4096;
+const PEERS: usize = 4096;
 
 /// Where a request comes from: put it among a request's extensions, so that the limit on unsigned requests holds for each
 /// address by itself. [`Server`](super::Server) does so. Without it all share one limit, which delays nothing but the
@@ -32,7 +32,7 @@ pub struct Peer(pub SocketAddr);
 /// Takes the platform's posts for one bot: a `tower` service over any body. Cloning gives another handle.
 #[derive(Clone)]
 pub struct WebhookService {
-    door: Arc<Door>,
+    endpoint: Arc<Endpoint>,
 }
 
 impl fmt::Debug for WebhookService {
@@ -41,93 +41,98 @@ impl fmt::Debug for WebhookService {
     }
 }
 
-struct Door {
+struct Endpoint {
     webhook: Webhook<'static>,
     monitor: Arc<Monitor>,
     /// Places for bodies that take their time.
-    bodies: Arc<Semaphore>,
-    strangers: Mutex<Quota<'static>>,
+    bodies: Arc<Places>,
+    unsigned: Mutex<Quota<'static>>,
     addresses: RandomState,
-}
-
-/// An answer, and whether its request was the platform's.
-pub(super) struct Answered {
-    pub(super) response: Response<Full<Bytes>>,
-    pub(super) is_verified: bool,
 }
 
 impl WebhookService {
     pub(crate) fn new(webhook: Webhook<'static>, monitor: Arc<Monitor>) -> Self {
-        let door = Door {
+        let endpoint = Endpoint {
             webhook,
             monitor,
-            bodies: Arc::new(Semaphore::new(MAX_OPEN_BODIES)),
-            strangers: Mutex::new(Quota::new(Slots::growable(STRANGERS))),
+            bodies: Arc::default(),
+            unsigned: Mutex::new(Quota::new(Slots::growable(PEERS))),
             addresses: RandomState::new(),
         };
-        Self { door: Arc::new(door) }
+        Self { endpoint: Arc::new(endpoint) }
     }
 
     /// Whether the bot still runs.
     pub(super) fn is_running(&self) -> bool {
-        self.door.monitor.ended().is_none()
+        self.endpoint.monitor.is_running()
     }
 
     /// Counts a request that was refused before it came here.
     pub(super) fn refuse(&self, refusal: Refusal) -> Response<Full<Bytes>> {
-        self.door.monitor.change(|bot, now| bot.handle_refused(now, refusal));
+        self.endpoint.monitor.change(|bot, now| bot.handle_refused(now, refusal));
         respond(refusal.reply().into())
     }
 
-    pub(super) async fn answer<B: Body>(&self, request: Request<B>) -> Answered {
+    /// Answers a request. `proved` hears, before the application is asked, whether it came from the platform.
+    pub(super) async fn answer<B: Body>(
+        &self,
+        request: Request<B>,
+        proved: &(dyn Fn(bool) + Sync),
+    ) -> Response<Full<Bytes>> {
         let (parts, body) = request.into_parts();
         let headers = parts.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
         let head = RequestHead::new(parts.method.as_str(), headers);
         let peer = parts.extensions.get::<Peer>().map(|peer| peer.0.ip());
-        match self.verify(&head, peer, body).await {
-            Ok(answer) => Answered { response: respond(answer), is_verified: true },
-            Err(refusal) => Answered { response: self.refuse(refusal), is_verified: false },
-        }
+        let waiting = match self.verify(&head, peer.map(network), body, proved).await {
+            Ok(waiting) => waiting,
+            Err(why) => {
+                proved(false);
+                return match why {
+                    NoBody::Gone => respond(Refusal::Slow.reply().into()),
+                    NoBody::Refused(refusal) => self.refuse(refusal),
+                };
+            }
+        };
+        respond(waiting.answer().await)
     }
 
-    async fn verify<B: Body>(&self, head: &RequestHead<'_>, peer: Option<IpAddr>, body: B) -> Result<Answer, Refusal> {
-        let Door { webhook, monitor, bodies, .. } = &*self.door;
+    /// What was decrypted is in the bot when this is over, and the body is gone.
+    async fn verify<B: Body>(
+        &self,
+        head: &RequestHead<'_>,
+        network: Option<IpAddr>,
+        body: B,
+        proved: &(dyn Fn(bool) + Sync),
+    ) -> Result<Answering, NoBody> {
+        let Endpoint { webhook, monitor, bodies, .. } = &*self.endpoint;
         webhook.admit(head, body.size_hint().exact())?;
-        if webhook.needs_signature() && !head.is_signed() && !self.may_knock(peer) {
-            return Err(Refusal::TooMany);
+        if webhook.needs_signature() && !head.is_signed() && !self.is_within_quota(network) {
+            return Err(Refusal::TooMany.into());
         }
-        let mut body = body::read(body, webhook.max_body(), bodies).await?;
-        let unix = monitor.read_at(larkwire_core::Bot::time_of_day);
-        let waiting = match webhook.check(head, &mut body, unix)? {
+        let mut body = body::read(body, webhook.max_body(), bodies, network).await?;
+        let unix = monitor.change(|bot, now| {
+            // Nothing else may have told it for hours: this machine may have slept, or its clock been set.
+            bot.handle_wall_clock(now, unix_now());
+            bot.time_of_day(now)
+        });
+        match webhook.check(head, &mut body, unix)? {
             Checked::Challenge(challenge) => {
                 monitor.change(larkwire_core::Bot::handle_challenged);
                 let mut out = vec![0; body_len(&challenge)];
                 let reply = challenge.reply(&mut out).map_err(|_| Refusal::TooBig)?;
-                return Ok(Answer::copy(reply));
+                Ok(Answering::Now(Answer::copy(reply)))
             }
-            Checked::Posted(posted) => self.post(&posted),
-        };
-        // What was decrypted is in the bot by now.
-        drop(body);
-        Ok(waiting.answer().await)
+            Checked::Posted(posted) => {
+                proved(true);
+                Ok(monitor.post(&posted))
+            }
+        }
     }
 
-    fn post(&self, posted: &Posted<'_>) -> super::Answering {
-        self.door.monitor.post(posted)
-    }
-
-    fn may_knock(&self, peer: Option<IpAddr>) -> bool {
-        let peer = self.door.addresses.hash_one(peer.map(network));
-        let mut strangers = self.door.strangers.lock().unwrap_or_else(PoisonError::into_inner);
-        strangers.take(self.door.monitor.now(), peer)
-    }
-}
-
-/// The part of an address that its owner cannot change at will.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => (address.to_bits() >> 64 << 64).to_be_bytes().into(),
-        v4 => v4,
+    fn is_within_quota(&self, network: Option<IpAddr>) -> bool {
+        let peer = self.endpoint.addresses.hash_one(network);
+        let mut unsigned = self.endpoint.unsigned.lock().unwrap_or_else(PoisonError::into_inner);
+        unsigned.take(self.endpoint.monitor.now(), peer)
     }
 }
 
@@ -165,6 +170,6 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let service = self.clone();
-        Box::pin(async move { Ok(service.answer(request).await.response) })
+        Box::pin(async move { Ok(service.answer(request, &|_| {}).await) })
     }
 }

@@ -51,6 +51,7 @@ impl WebhookSettings {
     }
 
     /// Bytes of the longest body; 524 288 by default, which a text of 150 KB fits into, encrypted.
+    /// 64 of them may be held at once for somebody who has proved nothing.
     #[must_use]
     pub fn max_body(mut self, bytes: usize) -> Self {
         self.max_body = bytes;

@@ -34,6 +34,11 @@ pub(crate) enum Answering {
 }
 
 impl Answering {
+    /// The bot is gone: the platform may find another one the next time.
+    pub(crate) fn ended() -> Self {
+        Self::Now(Refusal::InboxFull.reply().into())
+    }
+
     pub(crate) async fn answer(self) -> Answer {
         match self {
             Self::Now(answer) => answer,

@@ -57,8 +57,8 @@ fn numbers_out_of_range_are_refused() {
         ("dedup_window_secs = 9223372036854775807", &["dedup_window_secs must be from 1800"]),
         ("webhook_max_age_secs = 59", &["webhook_max_age_secs must be from 60 to 86400"]),
         ("webhook_max_age_secs = 86401", &["webhook_max_age_secs must be from 60 to 86400"]),
-        ("webhook_max_body = 65535", &["webhook_max_body must be from 65536 to 16777216"]),
-        ("webhook_max_body = 16777217", &["webhook_max_body must be from 65536 to 16777216"]),
+        ("webhook_max_body = 65535", &["webhook_max_body must be from 65536 to 2097152"]),
+        ("webhook_max_body = 2097153", &["webhook_max_body must be from 65536 to 2097152"]),
         ("split_text_at = 40000", &["split_text_at must be from 0 to 20000"]),
         ("split_text_at = 99", &["split_text_at must be 0 or at least 100"]),
     ] {

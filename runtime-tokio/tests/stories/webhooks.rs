@@ -10,7 +10,7 @@ use larkwire_tokio::webhook::{Server, WebhookSettings};
 use larkwire_tokio::{Client, End, Settings};
 use serde_json::{Value, json};
 
-use crate::clock::eventually;
+use crate::clock::{Clock, eventually, seconds};
 use crate::directory::Directory;
 use crate::hook::*;
 use crate::log::Log;
@@ -369,4 +369,16 @@ async fn what_is_hostile_is_refused_in_the_same_words_and_what_is_only_odd_is_ta
     }
     let taken = hostile_list().filter(|hostile| matches!(hostile.expected, Expected::Accepted)).count();
     assert_eq!(heard, taken, "of {seen}");
+}
+
+/// A laptop that slept, a clock that was set: nothing but the request tells the time then.
+#[tokio::test]
+async fn after_a_night_of_silence_a_request_is_judged_by_the_clock_of_that_time() {
+    let platform = platform().await;
+    let (_client, mut events, serving) = hooked(&platform).await;
+    let clock = Clock::stop();
+    // Tokio's clock goes on and the system's does not: as if that had been set back by so much.
+    clock.advance(seconds(9 * 3600)).await;
+    assert_eq!(post(serving.local_addr(), &sealed(1, &message(1, "good morning"))).await.status, 200);
+    assert_eq!(next(&mut events).await.text().as_deref(), Some("good morning"));
 }

@@ -35,7 +35,7 @@ pub(super) async fn webhook(bot: &Bot, say: &Say) {
         Ok(()) => match answers(config, None).await {
             Ok(()) => say.ok(
                 NAME,
-                &format!("{address} is free, and requests made with both keys are taken; {}", where_to(config)),
+                &format!("{address} is free, and requests made with both keys are taken (whether they are the console's shows only there); {}", where_to(config)),
             ),
             Err(why) => say.failed(NAME, &format!("a request that was made with both keys is not taken: {why}"), ""),
         },
