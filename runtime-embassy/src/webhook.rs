@@ -8,12 +8,12 @@
 //! ```
 //! There is no server here: a request is a head, a body in a buffer of the server's, and room for the answer.
 //! [`core::webhook::http`](larkwire_core::webhook::http) reads and writes plain HTTP/1.1 for who has none;
-//! `runtime-embassy/examples/webhook/main.rs` in the repository serves it over embassy-net. TLS is the reverse proxy's in
-//! front of it, as the platform wants a public address.
+//! `runtime-embassy/examples/webhook/main.rs` in the repository serves it over embassy-net. TLS is the reverse proxy's
+//! in front of it, as the platform wants a public address.
 //!
 //! | memory, all of it the program's | bytes on a board |
 //! |---|---|
-//! | a [`PostSlot`] for each event that waits, [`WAITING`] at most are of use | some 450, and those of the longest event |
+//! | a [`PostSlot`] for each event that waits, [`WAITING`] at most are of use | some 450, and the longest event's |
 //! | texts of the [`Webhook`] | those of its two keys |
 //! | a [`QuotaEntry`] for each stranger that is remembered | 24; 16 entries will do |
 //! | the body, decrypted where it lies | [`max_body`]: an encrypted event takes 4 bytes for 3, and 200 more |
@@ -32,7 +32,8 @@
 //! let mut buffers = Buffers::<2048, 1024, 2048, 1024, 256>::new();
 //! let mut tables = buffers.tables();
 //! // Events come by request only; calls go out as ever.
-//! let config = Config { app_id: "cli_0123456789abcdef", app_secret: "secret", link: LinkMode::Off, ..Config::default() };
+//! let (app_id, app_secret) = ("cli_0123456789abcdef", "secret");
+//! let config = Config { app_id, app_secret, link: LinkMode::Off, ..Config::default() };
 //! let mut bot = Bot::new(config, tables.storage(), Seed([7; 32]))?;
 //!
 //! // Two events of 2 KB may wait; a body that is no longer holds none that is.
@@ -145,9 +146,9 @@ impl Admitted<'_, '_> {
     /// longer than `out` becomes `{}`; a challenge that is longer is refused ([`Refusal::TooBig`]).
     ///
     /// As many requests as there are places may wait at once, [`WAITING`] at most: one more is refused, and a callback
-    /// gets `{}`. When this future is dropped, since the peer has hung up, an event that the inbox has taken stays taken;
-    /// the platform sends it again, and that is a duplicate. It needs [`Runner::run`](crate::Runner::run): without,
-    /// nobody takes the event and nobody tells the time.
+    /// gets `{}`. When this future is dropped, since the peer has hung up, an event that the inbox has taken stays
+    /// taken; the platform sends it again, and that is a duplicate. It needs [`Runner::run`](crate::Runner::run):
+    /// without, nobody takes the event and nobody tells the time.
     pub async fn answer<'o>(self, body: &mut [u8], out: &'o mut [u8]) -> Reply<'o> {
         let Self { client, webhook, head } = self;
         let unix = client.monitor.read(|bot| bot.time_of_day(now()));

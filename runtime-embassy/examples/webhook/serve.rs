@@ -17,8 +17,8 @@ pub(crate) const PATH: &str = "/lark";
 const PATIENCE: Duration = Duration::from_millis(BODY_MS);
 
 /// Serves requests until the peer hangs up, is too slow, or says what nobody understands. [`hang_up`] comes after it.
-/// `buffer` holds a request: as many bytes as the longest head and the longest body together. `peer` stands for who is at
-/// the other end.
+/// `buffer` holds a request: as many bytes as the longest head and the longest body together. `peer` stands for who is
+/// at the other end.
 ///
 /// # Errors
 /// The stream's.
