@@ -8,16 +8,20 @@
 //! ```
 //! There is no server here: a request is a head, a body in a buffer of the server's, and room for the answer.
 //! [`core::webhook::http`](larkwire_core::webhook::http) reads and writes plain HTTP/1.1 for who has none;
-//! `runtime-embassy/examples/webhook.rs` in the repository serves it over embassy-net. TLS is the reverse proxy's in front
-//! of it, as the platform wants a public address.
+//! `runtime-embassy/examples/webhook/main.rs` in the repository serves it over embassy-net. TLS is the reverse proxy's
+//! in front of it, as the platform wants a public address.
 //!
 //! | memory, all of it the program's | bytes on a board |
 //! |---|---|
-//! | a [`PostSlot`](larkwire_core::webhook::PostSlot) for each event that waits, [`WAITING`] at most are of use | some 450, and as many as the longest event |
+//! | a [`PostSlot`] for each event that waits, [`WAITING`] at most are of use | some 450, and the longest event's |
 //! | texts of the [`Webhook`] | those of its two keys |
-//! | a [`QuotaEntry`](larkwire_core::webhook::QuotaEntry) for each stranger that is remembered | 24; 16 entries will do |
-//! | the body, decrypted where it lies | [`max_body`](larkwire_core::webhook::WebhookRules::max_body): an encrypted event takes 4 bytes for 3, and 200 more |
+//! | a [`QuotaEntry`] for each stranger that is remembered | 24; 16 entries will do |
+//! | the body, decrypted where it lies | [`max_body`]: an encrypted event takes 4 bytes for 3, and 200 more |
 //! | the answer | [`ANSWER`], or as much as the program's longest answer to a callback |
+//!
+//! [`PostSlot`]: larkwire_core::webhook::PostSlot
+//! [`QuotaEntry`]: larkwire_core::webhook::QuotaEntry
+//! [`max_body`]: larkwire_core::webhook::WebhookRules::max_body
 //!
 //! ```
 //! use larkwire_embassy::core::webhook::{Freshness, PostSlot, Quota, QuotaEntry, Webhook, WebhookRules};
@@ -28,7 +32,8 @@
 //! let mut buffers = Buffers::<2048, 1024, 2048, 1024, 256>::new();
 //! let mut tables = buffers.tables();
 //! // Events come by request only; calls go out as ever.
-//! let config = Config { app_id: "cli_0123456789abcdef", app_secret: "secret", link: LinkMode::Off, ..Config::default() };
+//! let (app_id, app_secret) = ("cli_0123456789abcdef", "secret");
+//! let config = Config { app_id, app_secret, link: LinkMode::Off, ..Config::default() };
 //! let mut bot = Bot::new(config, tables.storage(), Seed([7; 32]))?;
 //!
 //! // Two events of 2 KB may wait; a body that is no longer holds none that is.
@@ -74,8 +79,7 @@ impl fmt::Debug for Posts<'_> {
 }
 
 impl<'w> Posts<'w> {
-    /// `webhook` is what the bot was given places for
-    /// ([`Bot::accept_posts`](larkwire_core::Bot::accept_posts)).
+    /// `webhook` is what the bot was given places for ([`Bot::accept_posts`](larkwire_core::Bot::accept_posts)).
     pub fn new(webhook: Webhook<'w>, strangers: Quota<'w>) -> Self {
         Self { webhook, strangers: RefCell::new(strangers) }
     }
@@ -87,9 +91,10 @@ impl<'w> Posts<'w> {
 }
 
 impl<'s> Client<'s> {
-    /// Looks at the head of a request before its body is read. `peer` stands for who sent it, such as the bits of an IPv4
-    /// address, or of an IPv6 network: unsigned requests are limited to 20 at once and one a second from each. Behind a proxy it is the address
-    /// that the proxy vouches for; where everybody looks the same, strangers share one limit.
+    /// Looks at the head of a request before its body is read. `peer` stands for who sent it, such as the bits of an
+    /// IPv4 address, or of an IPv6 network: unsigned requests are limited to 20 at once and one a second from each.
+    /// Behind a proxy it is the address that the proxy vouches for; where everybody looks the same, strangers share one
+    /// limit.
     ///
     /// # Errors
     /// What to answer; there is no need to read the body. It was counted and reported.
@@ -138,11 +143,12 @@ impl fmt::Debug for Admitted<'_, '_> {
 impl Admitted<'_, '_> {
     /// Judges the whole request and answers it: at once, or when the program has taken the event, within 2.5 s.
     /// `body` is decrypted where it lies; the answer lies in `out` or is a constant. An answer of the program's that is
-    /// longer than `out` becomes `{}`.
+    /// longer than `out` becomes `{}`; a challenge that is longer is refused ([`Refusal::TooBig`]).
     ///
-    /// As many requests as there are places may wait at once. When this future is dropped, since the peer has hung up, an
-    /// event that the inbox has taken stays taken; the platform sends it again, and that is a duplicate. It needs
-    /// [`Runner::run`](crate::Runner::run): without, nobody takes the event and nobody tells the time.
+    /// As many requests as there are places may wait at once, [`WAITING`] at most: one more is refused, and a callback
+    /// gets `{}`. When this future is dropped, since the peer has hung up, an event that the inbox has taken stays
+    /// taken; the platform sends it again, and that is a duplicate. It needs [`Runner::run`](crate::Runner::run):
+    /// without, nobody takes the event and nobody tells the time.
     pub async fn answer<'o>(self, body: &mut [u8], out: &'o mut [u8]) -> Reply<'o> {
         let Self { client, webhook, head } = self;
         let unix = client.monitor.read(|bot| bot.time_of_day(now()));
@@ -153,7 +159,7 @@ impl Admitted<'_, '_> {
                     client.monitor.change(|bot, now| bot.handle_challenged(now));
                     reply
                 }
-                Err(_) => client.refuse_request(Refusal::InboxFull),
+                Err(_) => client.refuse_request(Refusal::TooBig),
             },
             Ok(Checked::Posted(posted)) => client.monitor.post(&posted, out).await,
         }

@@ -97,9 +97,7 @@ async fn bot(stack: Stack<'static>) {
                 None => 0,
             };
             let _ = serve::serve(&mut socket, client, &posts, peer, &mut buffer).await;
-            socket.close();
-            let _ = socket.flush().await;
-            socket.abort();
+            serve::hang_up(&mut socket).await;
         }
     };
     select3(runner.run(tcp(stack), [tcp(stack)], inbox, |notice| println!("notice: {notice:?}")), program, server)

@@ -4,6 +4,7 @@ use core::task::Waker;
 
 use embassy_sync::waitqueue::MultiWakerRegistration;
 use larkwire_core::webhook::{PostId, Posted, Posting, Refusal, Reply};
+use larkwire_core::{DeliveryId, Event};
 
 use super::{Inner, Monitor, now};
 
@@ -20,6 +21,13 @@ impl Requests {
     pub(super) fn new() -> Self {
         Self { awaited: [None; WAITING], wakers: MultiWakerRegistration::new() }
     }
+}
+
+/// A callback's answer where nobody can answer it.
+const NOTHING_TO_SHOW: Reply<'static> = Reply { status: 200, body: b"{}", close: false };
+
+fn is_callback(posted: &Posted<'_>) -> bool {
+    posted.layout().is_some_and(|layout| Event::view(DeliveryId::NONE, posted.json(), layout, "").is_callback())
 }
 
 /// An answer that left the bot: its body lies in the caller's buffer, or is a constant.
@@ -71,7 +79,8 @@ impl Inner<'_> {
             }
             None => {
                 self.bot.handle_refused(now(), Refusal::InboxFull);
-                Posting::Answered(Refusal::InboxFull.reply())
+                // Whoever clicked would be shown an error, and the click never comes again.
+                Posting::Answered(if is_callback(posted) { NOTHING_TO_SHOW } else { Refusal::InboxFull.reply() })
             }
         };
         self.wake();
@@ -81,7 +90,7 @@ impl Inner<'_> {
     /// The answer to `id`, when it is the oldest one.
     fn take_answer(&mut self, id: PostId, out: &mut [u8]) -> Option<Taken> {
         let Some(answer) = self.bot.poll_posted() else {
-            // A bot that has ended answers nothing any more; it has answered everything before, so this is never needed.
+            // A bot that has ended answers nothing any more; it has answered everything before: this is never needed.
             let Reply { status, close, .. } = Refusal::InboxFull.reply();
             return self.bot.ended().map(|_| Taken { status, close, copied: None });
         };

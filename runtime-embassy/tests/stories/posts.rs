@@ -1,28 +1,23 @@
 //! Events that are posted to the board, signed and encrypted here without the engine (protocol section 17.2).
 
-#[path = "../../examples/webhook/serve.rs"]
-mod serve;
+mod connection;
 
 use std::pin::pin;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use aes::cipher::{Array, BlockModeEncrypt as _, KeyIvInit as _};
 use base64ct::{Base64, Encoding as _};
-use embassy_futures::join::{join, join3};
-use embassy_futures::select::select;
+use embassy_futures::join::{join, join_array, join3};
 use embassy_futures::{poll_once, yield_now};
 use embassy_net::Stack;
-use embassy_sync::blocking_mutex::raw::NoopRawMutex;
-use embassy_sync::signal::Signal;
-use embedded_io_async::Write as _;
 use larkwire_core::fault::DropReason;
 use larkwire_core::webhook::{Freshness, PostSlot, Quota, QuotaEntry, Refusal, RequestHead, Webhook, WebhookRules};
 use larkwire_core::{Bot, Buffers, Config, LinkMode, Region, Seed, Slots, UnixMillis};
-use larkwire_embassy::webhook::{ANSWER, Posts};
+use larkwire_embassy::webhook::{ANSWER, Posts, WAITING};
 use larkwire_embassy::{Channel, Client, End, Notice, Resources};
 use serde_json::json;
 
-use super::support::cable::{BOARD, listener};
 use super::support::*;
 
 const KEY: &str = "ekey";
@@ -66,7 +61,7 @@ impl Post {
     fn http(&self) -> Vec<u8> {
         let lines: String = self.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
         let len = self.body.len();
-        let head = format!("POST {} HTTP/1.1\r\nHost: bot\r\n{lines}Content-Length: {len}\r\n\r\n", serve::PATH);
+        let head = format!("POST /lark HTTP/1.1\r\nHost: bot\r\n{lines}Content-Length: {len}\r\n\r\n");
         [head.as_bytes(), &self.body].concat()
     }
 }
@@ -116,7 +111,7 @@ fn is(answer: (u16, String), (status, body): (u16, &str)) {
     assert_eq!((answer.0, answer.1.as_str()), (status, body));
 }
 
-/// Runs a bot that is posted its events, with two places for them, until both have ended. It knows the time.
+/// Runs a bot that is posted its events, with more places for them than requests may wait, until both have ended. It knows the time.
 async fn run<F: Future<Output = ()>>(
     stack: Stack<'static>,
     freshness: Freshness,
@@ -127,7 +122,7 @@ async fn run<F: Future<Output = ()>>(
     let mut bot = Bot::new(config, tables.storage(), Seed([7; 32])).unwrap();
     let rules = WebhookRules { max_body: BODY, ..WebhookRules::new(KEY, TOKEN, freshness) };
     let webhook = Webhook::new(&rules, Region::fixed(leak([0; 64]))).unwrap();
-    let slots = leak([[0; BODY]; 2]).each_mut().map(|room| PostSlot::new(Region::fixed(room)));
+    let slots = leak([[0; BODY]; WAITING + 1]).each_mut().map(|room| PostSlot::new(Region::fixed(room)));
     bot.accept_posts(&webhook, Slots::fixed(leak(slots)));
     let quota = Quota::new(Slots::fixed(leak([QuotaEntry::EMPTY; 16])));
     let (client, runner) = leak(Resources::new(bot).unwrap()).split();
@@ -255,6 +250,41 @@ fn a_click_is_answered_by_the_program_and_one_left_open_gets_nothing_to_show() {
 }
 
 #[test]
+fn where_no_more_requests_may_wait_an_event_is_refused_and_a_click_gets_nothing_to_show() {
+    story(async |board, _| {
+        let ended = run(board, WITHIN, async |client, mut events, posts| {
+            tell_time(client);
+            let click = |number| Post::sealed(&knowing(click(number)).replace("c-1", &format!("c-{number}")));
+            let clicks: [Post; WAITING] = std::array::from_fn(click);
+            let mut waiting = clicks.each_ref().map(|click| Box::pin(ask(client, posts, click)));
+            for request in &mut waiting {
+                assert!(poll_once(request).is_pending());
+            }
+            let (refused, late) = (says(10), click(11));
+            let Poll::Ready(answer) = poll_once(pin!(ask(client, posts, &refused))) else { panic!() };
+            is(answer, NO_ROOM);
+            let Poll::Ready(answer) = poll_once(pin!(ask(client, posts, &late))) else { panic!() };
+            is(answer, (200, "{}"));
+            let responds = async {
+                for _ in 0..WAITING {
+                    let event = events.recv().await.unwrap().clone();
+                    assert_eq!(client.respond(&event, r#"{"card":{}}"#), Ok(()));
+                }
+            };
+            for answer in join(join_array(waiting), responds).await.0 {
+                is(answer, (200, r#"{"card":{}}"#));
+            }
+            // Their places are free again, and nothing of the refused event was remembered.
+            let hears = async { assert_eq!(events.recv().await.unwrap().message_id().unwrap().as_str(), "om_10") };
+            is(join(ask(client, posts, &refused), hears).await.0, SUCCESS);
+            client.shut_down().await;
+        });
+        let Ended { stats, .. } = ended.await;
+        assert_eq!((stats.accepted, stats.callbacks_answered, stats.refused(Refusal::InboxFull)), (5, 4, 2));
+    });
+}
+
+#[test]
 fn the_request_url_is_verified_signed_or_not_and_a_stranger_may_not_ask_for_ever() {
     story(async |board, _| {
         let ended = run(board, WITHIN, async |client, _events, posts| {
@@ -267,7 +297,7 @@ fn the_request_url_is_verified_signed_or_not_and_a_stranger_may_not_ask_for_ever
             );
             let long = json!({"type": "url_verification", "token": TOKEN, "challenge": "c".repeat(80)}).to_string();
             assert_eq!(ask_with(client, posts, &Post::unsigned(long.clone()), ANSWER).await.0, 200);
-            assert_eq!(ask_with(client, posts, &Post::unsigned(long), ANSWER - 1).await.0, 503);
+            assert_eq!(ask_with(client, posts, &Post::unsigned(long), ANSWER - 1).await.0, 413);
             let other = challenge.replace(TOKEN, "guess");
             let mut answers = Vec::new();
             for _ in 0..20 {
@@ -279,7 +309,9 @@ fn the_request_url_is_verified_signed_or_not_and_a_stranger_may_not_ask_for_ever
             client.shut_down().await;
         });
         let Ended { stats, notices, .. } = ended.await;
-        assert_eq!((stats.challenges, stats.refused(Refusal::TooMany)), (4, 4));
+        let refused = |refusal| stats.refused(refusal);
+        assert_eq!((stats.challenges, refused(Refusal::TooMany)), (4, 4));
+        assert_eq!((refused(Refusal::TooBig), refused(Refusal::InboxFull)), (1, 0));
         assert!(notices.contains(&Notice::UrlVerified), "{notices:?}");
     });
 }
@@ -332,63 +364,5 @@ fn a_peer_that_hangs_up_keeps_no_place_and_its_event_is_heard_once() {
         });
         let Ended { stats, .. } = ended.await;
         assert_eq!((stats.accepted, stats.callbacks_answered, stats.dropped(DropReason::Duplicate)), (9, 1, 6));
-    });
-}
-
-#[test]
-fn requests_over_a_connection_are_answered_in_their_order_and_nonsense_ends_it() {
-    story(async |board, platform| {
-        let (first, second) = (says(1), says(2));
-        let pipelined = [first.http(), second.http()].concat();
-        let chunked = b"POST /lark HTTP/1.1\r\nHost: bot\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n".to_vec();
-        let elsewhere = b"POST /other HTTP/1.1\r\nHost: bot\r\n\r\n".to_vec();
-        let got = b"GET /lark HTTP/1.1\r\nHost: bot\r\n\r\n".to_vec();
-        let big = b"POST /lark HTTP/1.1\r\nHost: bot\r\nContent-Length: 2049\r\n\r\n".to_vec();
-        let asked: [(Vec<u8>, &[u16]); 6] = [
-            (pipelined, &[200, 200]),
-            (chunked, &[411]),
-            (elsewhere, &[404]),
-            (got, &[405]),
-            (big, &[413]),
-            (b"hello\r\n\r\n".to_vec(), &[400]),
-        ];
-        let (count, listening) = (asked.len(), Signal::<NoopRawMutex, ()>::new());
-        let ended = run(board, WITHIN, async |client, mut events, posts| {
-            tell_time(client);
-            let server = async {
-                let mut socket = listener(board);
-                for _ in 0..count {
-                    listening.signal(());
-                    socket.accept(8000).await.unwrap();
-                    serve::serve(&mut socket, client, posts, 1, &mut [0; 4096]).await.unwrap();
-                    socket.close();
-                    let _ = socket.flush().await;
-                    socket.abort();
-                }
-            };
-            let asks = async {
-                for (request, statuses) in asked {
-                    listening.wait().await;
-                    let mut socket = listener(platform);
-                    socket.connect((BOARD, 8000)).await.unwrap();
-                    socket.write_all(&request).await.unwrap();
-                    let (mut answers, mut chunk) = (String::new(), [0; 512]);
-                    // Each answer ends with its body.
-                    while answers.matches("\"}").count() < statuses.len() {
-                        let n = socket.read(&mut chunk).await.unwrap();
-                        answers.push_str(std::str::from_utf8(&chunk[..n]).unwrap());
-                    }
-                    let said = answers.split("HTTP/1.1 ").skip(1).map(|answer| answer[..3].parse::<u16>().unwrap());
-                    assert_eq!(said.collect::<Vec<_>>(), statuses, "{answers}");
-                    socket.close();
-                    let _ = socket.flush().await;
-                }
-            };
-            let hears = async { while events.recv().await.is_some() {} };
-            select(join(server, asks), hears).await;
-            client.shut_down().await;
-        });
-        let Ended { stats, .. } = ended.await;
-        assert_eq!((stats.accepted, stats.refused(Refusal::Path), stats.refused(Refusal::TooBig)), (2, 1, 1));
     });
 }
