@@ -375,8 +375,16 @@ async fn what_is_hostile_is_refused_in_the_same_words_and_what_is_only_odd_is_ta
 #[tokio::test]
 async fn after_a_night_of_silence_a_request_is_judged_by_the_clock_of_that_time() {
     let platform = platform().await;
-    let (_client, mut events, serving) = hooked(&platform).await;
+    let (client, mut events, serving) = hooked(&platform).await;
+    eventually("the bot knows itself", || client.own_open_id().is_some()).await;
     let clock = Clock::stop();
+    // What was asked of the platform leaves a connection for a while; then there is nothing to wait for.
+    for _ in 0..10 {
+        clock.advance(seconds(60)).await;
+        for _ in 0..50 {
+            tokio::task::yield_now().await;
+        }
+    }
     // Tokio's clock goes on and the system's does not: as if that had been set back by so much.
     clock.advance(seconds(9 * 3600)).await;
     assert_eq!(post(serving.local_addr(), &sealed(1, &message(1, "good morning"))).await.status, 200);
