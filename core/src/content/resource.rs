@@ -42,7 +42,8 @@ pub struct Resource<'c> {
     pub kind: ResourceKind,
     /// The `image_key` of an image, else the `file_key`.
     pub key: Str<'c>,
-    /// What the sender called it; not fit to be a path as it is.
+    /// What the sender called it, where that can be the name of a file in a folder of yours: at most 255 bytes, no `/`, `\`
+    /// or `:`, no control characters, none that turn the direction of writing, and not `.` or `..`. `None` otherwise.
     pub file_name: Option<Str<'c>>,
     /// How long it plays, in milliseconds.
     pub duration_ms: Option<u64>,
@@ -75,6 +76,16 @@ impl<'c> Resources<'c> {
     }
 }
 
+/// The longest name that usual file systems take, in bytes.
+const MAX_LEAF: usize = 255;
+
+/// Whether a name can only name a file in the folder it is joined to, and reads as it is.
+fn is_leaf(name: &Str<'_>) -> bool {
+    let turns = |ch| matches!(ch, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let fits = |ch: char| !ch.is_control() && !turns(ch) && !matches!(ch, '/' | '\\' | ':');
+    name.unescaped_len() <= MAX_LEAF && name.chars().all(fits) && name.chars().any(|ch| ch != '.' && !ch.is_whitespace())
+}
+
 /// The resource of a message that is one.
 fn own<'c>(content: &Content<'c>) -> Option<Resource<'c>> {
     let (kind, key) = match content.kind() {
@@ -88,7 +99,7 @@ fn own<'c>(content: &Content<'c>) -> Option<Resource<'c>> {
     let own = Resource::new(kind, content.known(key)?);
     let playing = matches!(kind, ResourceKind::Audio | ResourceKind::Video);
     Some(Resource {
-        file_name: content.known("file_name"),
+        file_name: content.known("file_name").filter(is_leaf),
         duration_ms: if playing { duration(content.field("duration")) } else { None },
         cover_image_key: if kind == ResourceKind::Video { content.known("image_key") } else { None },
         ..own
@@ -109,7 +120,7 @@ impl<'c> Iterator for Resources<'c> {
             }
             if let Some(key) = node.file_key.filter(|_| node.is("media")) {
                 return Some(Resource {
-                    file_name: node.file_name,
+                    file_name: node.file_name.filter(is_leaf),
                     duration_ms: node.duration_ms,
                     cover_image_key: node.image_key,
                     ..Resource::new(ResourceKind::Video, key)
@@ -128,7 +139,8 @@ impl<'c> Iterator for Resources<'c> {
         }
         self.files.find_map(|step| match step {
             Step::Node(file) if !file.folder => {
-                Some(Resource { file_name: file.file_name, ..Resource::new(ResourceKind::File, file.file_key?) })
+                let file_name = file.file_name.filter(is_leaf);
+                Some(Resource { file_name, ..Resource::new(ResourceKind::File, file.file_key?) })
             }
             _ => None,
         })

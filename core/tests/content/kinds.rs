@@ -78,10 +78,28 @@ fn times_are_dates_in_utc() {
 }
 
 #[test]
+fn s44_only_what_can_be_a_file_in_the_folder_at_hand_is_given_as_its_name() {
+    let name = |name: &str| resources("file", &json!({"file_key": "f", "file_name": name}))[0]["file_name"].clone();
+    let long = "长".repeat(85);
+    for good in ["x", "a b.txt", "报告 2026.pdf", ".profile", "a..b", "-rf", "e\u{301}.txt", "🚀", &long] {
+        assert_eq!(name(good), good);
+    }
+    let too_long = format!("{long}x");
+    for bad in [
+        "../../x", "..", ".", "...", " ", ". .", "/etc/passwd", "a/b", "a\\b", "C:\\x", "C:x", "x:stream", "a\0.txt", "a\n.txt",
+        "a\u{7f}", "a\u{85}", "gpj.\u{202e}exe", "\u{2066}x", "x\u{200f}", "\u{61c}x", &too_long, &"x".repeat(300),
+    ] {
+        assert_eq!(name(bad), Value::Null, "{bad:?}");
+    }
+    // The key remains: what cannot be named can be downloaded.
+    assert_eq!(resources("file", &json!({"file_key": "f", "file_name": "../x"}))[0]["file_key"], "f");
+}
+
+#[test]
 fn a_file_name_cannot_forge_a_marker() {
     let file = json!({"file_key": "f", "file_name": "x\"/>\n<file key=\"g"});
     assert_eq!(full("file", &file), "<file key=\"f\" name=\"x&quot;/&gt; &lt;file key=&quot;g\"/>");
-    assert_eq!(resources("file", &file)[0]["file_name"], file["file_name"]);
+    assert_eq!(resources("file", &file)[0]["file_name"], Value::Null, "and it is no name of a file");
 }
 
 #[test]

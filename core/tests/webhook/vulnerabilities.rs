@@ -3,13 +3,13 @@
 //! | fault | proven by |
 //! |---|---|
 //! | V3 parsing before the signature check | `webhook::order` beside the code counts readers of JSON; re-serialised JSON below |
-//! | V5 unlimited incomplete bodies | the server counts them; number and answer below |
+//! | V5 unlimited incomplete bodies | the server counts them: tokio's `floods::s31_…`; number and answer below |
 //! | V6 a table of peers without a bound | `set_up::s34_…` |
 //! | V8 signatures that are valid for ever | `signatures::s11_…` to `s13_…`, `memory::s16_…`, `s17_…`, a restart in `memory` |
 //! | V10 a group taken for a direct message | `gate::s40_…` |
 //! | V11 names that authorise | `gate::s36_…`, `s37_…`, `s38_…` |
 //! | V12 everybody authorised | `gate::s35_…`, `s39_…`, `s42_…` |
-//! | V16 paths out of file names | no name of a file is used in the core; `content::kinds::a_file_name_cannot_forge_a_marker` |
+//! | V16 paths out of file names | `content::kinds::s44_…`, `a_file_name_cannot_forge_a_marker` |
 //! | V17 keys in logs | `secrets::s45_…` |
 //! | V18 socket URLs in logs | `stories::discovery::no_secret_is_ever_printed`, the runtime's `stories::secrets` |
 //! | V19 secrets sent anywhere; clocks that panic | `stories::discovery::plaintext_to_another_machine_…`, `signatures::s14_…` |

@@ -97,9 +97,9 @@ async fn ten_thousand_forged_requests_take_nothing_from_the_platforms_five_hundr
     assert!(rest(&client, &mut events).await.is_empty());
 }
 
-/// S31, and the reason for it.
+/// And the reason for it.
 #[tokio::test]
-async fn of_two_hundred_slow_bodies_64_are_waited_for_and_the_platform_is_not_kept_out() {
+async fn s31_of_two_hundred_slow_bodies_64_are_waited_for_and_the_platform_is_not_kept_out() {
     let platform = platform().await;
     let (client, mut events, serving) = hooked(&platform).await;
     let at = serving.local_addr();
@@ -120,9 +120,8 @@ async fn of_two_hundred_slow_bodies_64_are_waited_for_and_the_platform_is_not_ke
     assert_eq!(client.stats().refused(Refusal::Slow), 0, "who hangs up was not slow");
 }
 
-/// S30.
 #[tokio::test]
-async fn a_body_has_five_seconds() {
+async fn s30_a_body_has_five_seconds() {
     let platform = platform().await;
     let (client, _events, serving) = hooked(&platform).await;
     let clock = Clock::stop();
@@ -159,9 +158,8 @@ async fn a_head_has_five_seconds_and_sixteen_kilobytes() {
     assert!(!String::from_utf8_lossy(&bytes).contains("200 OK"));
 }
 
-/// S29.
 #[tokio::test]
-async fn a_body_of_the_limit_passes_and_one_byte_more_is_not_read() {
+async fn s29_a_body_of_the_limit_passes_and_one_byte_more_is_not_read() {
     let platform = platform().await;
     let (client, mut events, serving) = hooked(&platform).await;
     let at = serving.local_addr();
@@ -193,9 +191,8 @@ async fn a_body_of_the_limit_passes_and_one_byte_more_is_not_read() {
     assert_eq!(next(&mut events).await.text().unwrap().len(), 25_000);
 }
 
-/// S32 and S33.
 #[tokio::test]
-async fn a_thousand_strangers_at_other_doors_take_no_place_of_the_platform() {
+async fn s32_s33_a_thousand_strangers_at_other_doors_take_no_place_of_the_platform() {
     let platform = platform().await;
     let (client, mut events, serving) = hooked(&platform).await;
     let at = serving.local_addr();
@@ -218,9 +215,9 @@ async fn a_thousand_strangers_at_other_doors_take_no_place_of_the_platform() {
     assert_eq!(client.stats().refused(Refusal::TooMany), 0);
 }
 
-/// V7: who floods the one request that needs no signature keeps nobody out but himself.
+/// Who floods the one request that needs no signature keeps nobody out but himself.
 #[tokio::test]
-async fn unsigned_requests_are_rationed_and_signed_ones_are_not() {
+async fn v07_unsigned_requests_are_rationed_and_signed_ones_are_not() {
     let platform = platform().await;
     let (client, mut events, serving) = hooked(&platform).await;
     let at = serving.local_addr();
