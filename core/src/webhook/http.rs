@@ -1,6 +1,6 @@
 //! Requests as plain HTTP/1.1 brings them, for who has no HTTP server: a board (RFC 9112, RFC 9110).
 //!
-//! [`HeadScan`](crate::wire::http::HeadScan) finds where a head ends, [`Request::parse`] reads it, [`Reply::write_head`]
+//! [`HeadScan`] finds where a head ends, [`Request::parse`] reads it, [`Reply::write_head`]
 //! answers. Where RFC 9112 lets a server guess, this refuses.
 
 use httparse::{EMPTY_HEADER, Error, Status};
