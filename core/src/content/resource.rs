@@ -81,9 +81,12 @@ const MAX_LEAF: usize = 255;
 
 /// Whether a name can only name a file in the folder it is joined to, and reads as it is.
 fn is_leaf(name: &Str<'_>) -> bool {
-    let turns = |ch| matches!(ch, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let turns =
+        |ch| matches!(ch, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let fits = |ch: char| !ch.is_control() && !turns(ch) && !matches!(ch, '/' | '\\' | ':');
-    name.unescaped_len() <= MAX_LEAF && name.chars().all(fits) && name.chars().any(|ch| ch != '.' && !ch.is_whitespace())
+    name.unescaped_len() <= MAX_LEAF
+        && name.chars().all(fits)
+        && name.chars().any(|ch| ch != '.' && !ch.is_whitespace())
 }
 
 /// The resource of a message that is one.

@@ -86,8 +86,28 @@ fn s44_only_what_can_be_a_file_in_the_folder_at_hand_is_given_as_its_name() {
     }
     let too_long = format!("{long}x");
     for bad in [
-        "../../x", "..", ".", "...", " ", ". .", "/etc/passwd", "a/b", "a\\b", "C:\\x", "C:x", "x:stream", "a\0.txt", "a\n.txt",
-        "a\u{7f}", "a\u{85}", "gpj.\u{202e}exe", "\u{2066}x", "x\u{200f}", "\u{61c}x", &too_long, &"x".repeat(300),
+        "../../x",
+        "..",
+        ".",
+        "...",
+        " ",
+        ". .",
+        "/etc/passwd",
+        "a/b",
+        "a\\b",
+        "C:\\x",
+        "C:x",
+        "x:stream",
+        "a\0.txt",
+        "a\n.txt",
+        "a\u{7f}",
+        "a\u{85}",
+        "gpj.\u{202e}exe",
+        "\u{2066}x",
+        "x\u{200f}",
+        "\u{61c}x",
+        &too_long,
+        &"x".repeat(300),
     ] {
         assert_eq!(name(bad), Value::Null, "{bad:?}");
     }
