@@ -78,7 +78,7 @@ fn times_are_dates_in_utc() {
 }
 
 #[test]
-fn s44_only_what_can_be_a_file_in_the_folder_at_hand_is_given_as_its_name() {
+fn s44_v16_only_what_can_be_a_file_in_the_folder_at_hand_is_given_as_its_name() {
     let name = |name: &str| resources("file", &json!({"file_key": "f", "file_name": name}))[0]["file_name"].clone();
     let long = "长".repeat(85);
     for good in ["x", "a b.txt", "报告 2026.pdf", ".profile", "a..b", "-rf", "e\u{301}.txt", "🚀", &long] {

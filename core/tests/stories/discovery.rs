@@ -192,7 +192,7 @@ fn the_platform_may_ask_for_a_pause_of_up_to_ten_minutes() {
 }
 
 #[test]
-fn a_socket_url_that_must_not_be_used_is_a_retry() {
+fn s46_a_socket_url_that_must_not_be_used_is_a_retry() {
     use larkwire_core::wire::url::UrlError;
     let long = format!("wss://h/ws?service_id=1&x={}", "y".repeat(9000));
     for (url, fault) in [
@@ -251,7 +251,7 @@ fn larkwire_ping_service(w: &World) -> i32 {
 }
 
 #[test]
-fn plaintext_to_another_machine_needs_a_dangerous_word() {
+fn v19_plaintext_to_another_machine_needs_a_dangerous_word() {
     let url = r#"{"code":0,"data":{"URL":"ws://10.0.2.2:9000/ws?service_id=1"}}"#;
     let mut w = World::with(
         Config { domain: Domain::Custom("http://10.0.2.2:8000/gw/"), dangerously_allow_plaintext: true, ..config() },
@@ -393,7 +393,7 @@ fn settings_that_cannot_work_are_refused_at_the_door() {
 }
 
 #[test]
-fn no_secret_is_ever_printed() {
+fn v18_no_secret_is_ever_printed() {
     let mut w = World::new().open();
     w.reply("om_1", "private words");
     let shown = format!("{:?} {:?} {:?} {:?}", w.bot, config(), w.bot.poll_lane(Lane::Socket), w.notices);

@@ -11,7 +11,7 @@ fn token(expire: &str) -> Reply {
 }
 
 #[test]
-fn an_invalid_token_costs_one_refresh_and_one_repeat() {
+fn v20_an_invalid_token_costs_one_refresh_and_one_repeat() {
     for reply in [
         refused(400, 99_991_663),
         refused(200, 99_991_668),

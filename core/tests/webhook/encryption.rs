@@ -21,7 +21,7 @@ fn blocks(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn s22_what_stands_beside_the_encrypted_text_is_not_looked_at() {
+fn s22_v22_what_stands_beside_the_encrypted_text_is_not_looked_at() {
     let encrypted = encrypt(KEY, event().as_bytes());
     let forged = json!({"schema": "2.0", "type": "url_verification", "challenge": "c", "token": TOKEN, "uuid": "u2",
         "header": {"event_id": "e2", "event_type": "x.y", "token": TOKEN}, "event": {"message": {"message_id": "om_2"}},

@@ -58,7 +58,7 @@ fn s35_a_listed_sender_is_heard() {
 }
 
 #[test]
-fn s36_a_name_that_reads_like_an_entry_opens_nothing() {
+fn s36_v11_a_name_that_reads_like_an_entry_opens_nothing() {
     let mut w = allowing(&["ou_1"]);
     for (n, key) in ["name", "sender_name", "display_name", "nickname", "id"].into_iter().enumerate() {
         let mut event = from(n as u32, json!({"sender_id": {"open_id": "ou_2"}, "sender_type": "user", key: "ou_1"}));
@@ -114,7 +114,7 @@ fn s38_ids_are_compared_letter_by_letter() {
 }
 
 #[test]
-fn s39_an_empty_list_hears_nobody_and_a_star_everybody() {
+fn s39_v12_an_empty_list_hears_nobody_and_a_star_everybody() {
     let mut w = allowing(&[]);
     assert_eq!(verdict(&mut w, &event(1)), DENIED);
     assert_eq!(verdict(&mut w, &click_json("c1", "c-1".into())), DENIED);
@@ -172,7 +172,7 @@ fn s42_a_click_by_somebody_else_changes_nothing() {
 }
 
 #[test]
-fn s43_the_bot_never_hears_itself_nor_what_might_be_itself() {
+fn s43_v23_the_bot_never_hears_itself_nor_what_might_be_itself() {
     let bot = |n, id: &str| from(n, json!({"sender_id": {"open_id": id}, "sender_type": "app"}));
     let mut w = allowing(&["*"]);
     assert_eq!(verdict(&mut w, &bot(1, OWN)), Some(DropReason::SelfSent));

@@ -7,7 +7,7 @@
 //! ```
 //! S30, S31, S33 and the path of S32 are the server's, which is tested where it lives. S5's "nothing was parsed" and S28
 //! stand beside the code (`webhook::order`, `webhook::seal`). S44: `content::kinds::s44_…`.
-//! S46: `stories::discovery::a_socket_url_that_must_not_be_used_is_a_retry`, `plaintext_to_another_machine_…`, and
+//! S46: `stories::discovery::s46_a_socket_url_that_must_not_be_used_is_a_retry`, `v19_plaintext_to_another_machine_…`, and
 //! `wire_http::redirects_are_an_ordinary_answer_with_a_status`.
 #![cfg(feature = "alloc")]
 #![allow(

@@ -66,7 +66,7 @@ fn s16_a_changed_id_in_the_copy_breaks_its_signature() {
 }
 
 #[test]
-fn s17_a_request_from_the_future_is_remembered_until_its_time_is_over() {
+fn s17_v08_a_request_from_the_future_is_remembered_until_its_time_is_over() {
     // Ids are remembered for a second only: what counts here is the signature.
     let config = Config { dedup_window_ms: 1000, link: LinkMode::Off, ..config() };
     let mut w = World::posted_with(config);

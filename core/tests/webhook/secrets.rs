@@ -42,7 +42,7 @@ fn post(json: &str) -> Post {
 }
 
 #[test]
-fn s45_nothing_that_the_webhook_shows_holds_a_secret() {
+fn s45_v17_nothing_that_the_webhook_shows_holds_a_secret() {
     let webhook = webhook_with(&canaries());
     hidden(&format!("{webhook:?} {webhook:#?} {:?} {:#?} {:?}", canaries(), canaries(), webhook.freshness()));
     let json = posted_message("e1", "om_1", WORDS).replace(TOKEN, TOKEN_CANARY);

@@ -12,7 +12,7 @@ fn error(encrypt_key: &str, verification_token: &str) -> ConfigError {
 }
 
 #[test]
-fn s01_without_an_encrypt_key_there_is_no_webhook() {
+fn s01_v21_without_an_encrypt_key_there_is_no_webhook() {
     assert_eq!(error("", TOKEN), ConfigError::Empty("encrypt_key"));
 }
 
@@ -110,7 +110,7 @@ fn s32_whatever_is_refused_before_its_body_was_read_ends_the_connection() {
 }
 
 #[test]
-fn s34_a_table_full_of_strangers_denies_new_ones_and_serves_those_it_knows() {
+fn s34_v06_a_table_full_of_strangers_denies_new_ones_and_serves_those_it_knows() {
     let at = Instant::from_millis;
     let mut quota = Quota::new(Slots::growable(64));
     let mut peers = (0..10_000_u64).map(|n| n.wrapping_mul(0x9e37_79b9_7f4a_7c15));

@@ -11,8 +11,8 @@
 //! | V12 everybody authorised | `gate::s35_…`, `s39_…`, `s42_…` |
 //! | V16 paths out of file names | `content::kinds::s44_…`, `a_file_name_cannot_forge_a_marker` |
 //! | V17 keys in logs | `secrets::s45_…` |
-//! | V18 socket URLs in logs | `stories::discovery::no_secret_is_ever_printed`, the runtime's `stories::secrets` |
-//! | V19 secrets sent anywhere; clocks that panic | `stories::discovery::plaintext_to_another_machine_…`, `signatures::s14_…` |
+//! | V18 socket URLs in logs | `stories::discovery::v18_no_secret_is_ever_printed`, the runtime's `stories::secrets` |
+//! | V19 secrets sent anywhere; clocks that panic | `stories::discovery::v19_plaintext_to_another_machine_…`, `signatures::s14_…` |
 //! | V20 a refused token used again | `stories::tokens` |
 //! | V21 an empty secret | `set_up::s01_…` to `s03_…`, `stories::discovery::settings_that_cannot_work_…` |
 //! | V22 siblings of the encrypted text; challenges by formatting | `encryption::s22_…`, `challenges::s20_…` |
