@@ -14,7 +14,7 @@ export const HOSTILE = [
 ];
 export const ALL_HOSTILE = HOSTILE.join(" ");
 
-const AREAS = ["discover", "upgrade", "frame", "parts", "ack", "gate", "ping", "redial", "token", "call", "limits", "hostile", "locale", "callback"];
+const AREAS = ["discover", "upgrade", "frame", "parts", "ack", "gate", "ping", "redial", "token", "call", "limits", "hostile", "locale", "callback", "webhook"];
 const WORDS = "late slow empty torn double strange long quiet early silent broken whole".split(" ");
 const THINGS = "frame ack event part header token close ping upgrade answer card link".split(" ");
 
