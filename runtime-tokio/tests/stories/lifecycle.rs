@@ -244,7 +244,7 @@ async fn the_platforms_limit_of_attempts_ends_only_those_who_follow_it() {
     assert_eq!(platform.cut(APP), 2);
     let End::Fatal(fatal) = soon(follower.ended()).await else { panic!("stopped") };
     assert_eq!((fatal.reason, fatal.code), (FatalReason::GaveUp, 0));
-    until(&other, |state| matches!(state, State::Waiting { failures: 3, .. })).await;
+    until(&other, |state| matches!(state, State::Waiting { failures: 3.., .. })).await;
     platform.faults(|faults| faults.discovery = None);
     until(&other, |state| state == State::Open).await;
 }
