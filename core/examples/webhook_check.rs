@@ -15,7 +15,7 @@ use std::io::BufRead as _;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use larkwire_core::webhook::{Checked, Freshness, Refusal, RequestHead, Webhook, WebhookRules};
-use larkwire_core::{Region, UnixMillis};
+use larkwire_core::{Region, Secret, UnixMillis};
 use serde_json::{Value, json};
 
 const SIGNED: [&str; 3] = ["X-Lark-Request-Timestamp", "X-Lark-Request-Nonce", "X-Lark-Signature"];
@@ -24,7 +24,8 @@ const SIGNED: [&str; 3] = ["X-Lark-Request-Timestamp", "X-Lark-Request-Nonce", "
 fn judge(line: &Value, headers: &[(String, String)], body: &str) -> Result<String, Refusal> {
     let text = |name: &str| line[name].as_str().unwrap();
     let freshness = Freshness::Within { seconds: 24 * 3600 };
-    let mut rules = WebhookRules::new(text("encrypt_key"), text("verification_token"), freshness);
+    let mut rules =
+        WebhookRules::new(Secret::new(text("encrypt_key")), Secret::new(text("verification_token")), freshness);
     rules.old_cards = true;
     // The keys of old cards' requests are the token alone.
     rules.dangerously_allow_missing_keys = line["kind"] == "card" || text("encrypt_key").trim().is_empty();

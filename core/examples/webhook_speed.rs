@@ -18,7 +18,9 @@ use aes::Aes256;
 use aes::cipher::{Array, BlockModeEncrypt as _, KeyIvInit as _};
 use base64ct::{Base64, Encoding as _};
 use larkwire_core::webhook::{Checked, Freshness, PostSlot, Posting, RequestHead, Webhook, WebhookRules};
-use larkwire_core::{Bot, Config, GateRules, Instant, LinkMode, Region, Seed, Slots, Storage, UnixMillis, Verdict};
+use larkwire_core::{
+    Bot, Config, GateRules, Instant, LinkMode, Region, Secret, Seed, Slots, Storage, UnixMillis, Verdict,
+};
 use sha2::{Digest as _, Sha256};
 
 const KEY: &str = "an encrypt key";
@@ -91,7 +93,7 @@ fn main() {
     ] {
         let many = (64 * 1024 * 1024 / ROUNDS / (text_len + 800)).min(4000);
         let requests: Vec<_> = (0..many as u64).map(|n| request(n, text_len, text)).collect();
-        let rules = WebhookRules::new(KEY, TOKEN, Freshness::Within { seconds: 3600 });
+        let rules = WebhookRules::new(Secret::new(KEY), Secret::new(TOKEN), Freshness::Within { seconds: 3600 });
         let webhook = Webhook::new(&rules, Region::growable(256)).unwrap();
         let unix = Some(UnixMillis(NOW * 1000));
         let stamp = NOW.to_string();
@@ -126,7 +128,7 @@ fn main() {
         let handed = fastest(many, || {
             let config = Config {
                 app_id: "cli_0123456789abcdef",
-                app_secret: "secret",
+                app_secret: Secret::new("secret"),
                 gate: GateRules { allowed_users: &["*"], ..GateRules::default() },
                 link: LinkMode::Off,
                 ..Config::default()

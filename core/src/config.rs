@@ -9,6 +9,7 @@ use crate::hints::ChatLocale;
 use crate::link::{CallbackSlot, FinishedId, PartSet};
 use crate::locale::Locale;
 use crate::notice::Notice;
+use crate::secret::Secret;
 use crate::storage::{Region, Slots};
 use crate::wire::url::{Scheme, Url, UrlError};
 
@@ -45,7 +46,7 @@ pub struct Config<'a> {
     /// `cli_` and 16 hexadecimal digits.
     pub app_id: &'a str,
     /// The app's secret.
-    pub app_secret: &'a str,
+    pub app_secret: Secret<'a>,
     /// Where the app lives.
     pub domain: Domain<'a>,
     /// A word about the program for the `User-Agent` header, at most 64 characters; others than `A-Za-z0-9._-` become
@@ -92,7 +93,7 @@ impl Default for Config<'_> {
     fn default() -> Self {
         Self {
             app_id: "",
-            app_secret: "",
+            app_secret: Secret::EMPTY,
             domain: Domain::Lark,
             source: "",
             pong_timeout_ms: 20_000,
@@ -135,7 +136,7 @@ impl<'a> Config<'a> {
     /// # Errors
     /// [`ConfigError`] names the field.
     pub fn check(&self) -> Result<Url<'a>, ConfigError> {
-        for (name, value) in [("app_id", self.app_id), ("app_secret", self.app_secret)] {
+        for (name, value) in [("app_id", self.app_id), ("app_secret", self.app_secret.expose())] {
             if value.trim().is_empty() {
                 return Err(ConfigError::Empty(name));
             }

@@ -1,19 +1,19 @@
 //! A byte queue over given storage: push whole or not at all, peek, discard.
 
-use crate::storage::Region;
+use crate::storage::{Region, SecretRegion};
 use crate::wire::writer::Writer;
 
 /// Bytes on their way out of one lane, always in one piece.
 #[derive(Debug)]
 pub(crate) struct Pipe<'s> {
-    region: Region<'s>,
+    region: SecretRegion<'s>,
     start: usize,
     end: usize,
 }
 
 impl<'s> Pipe<'s> {
     pub(crate) fn new(region: Region<'s>) -> Self {
-        Self { region, start: 0, end: 0 }
+        Self { region: SecretRegion::new(region), start: 0, end: 0 }
     }
 
     pub(crate) fn cap(&self) -> usize {
@@ -46,14 +46,18 @@ impl<'s> Pipe<'s> {
         }
     }
 
-    /// Empties the pipe and overwrites what it held (a request body may carry the app secret).
+    /// Empties the pipe and overwrites what it has held (a request may carry the app secret, or a ticket).
     pub(crate) fn clear(&mut self) {
-        let dirty = self.end;
-        if let Some(bytes) = self.region.bytes_mut().get_mut(..dirty) {
-            bytes.fill(0);
-        }
         self.start = 0;
         self.end = 0;
+        self.wipe_sent();
+    }
+
+    /// Overwrites what was sent, unless there is more to send.
+    pub(crate) fn wipe_sent(&mut self) {
+        if self.is_empty() {
+            self.region.wipe();
+        }
     }
 
     /// Appends what `write` writes, if it is at most `len` bytes and fits; then lets `finish` change those bytes in
@@ -89,5 +93,34 @@ impl<'s> Pipe<'s> {
         }
         self.end = self.end.saturating_add(written);
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Pipe;
+    use crate::storage::Region;
+
+    fn push(pipe: &mut Pipe<'_>, text: &str) -> bool {
+        pipe.push_with(text.len(), |w| w.bytes(text.as_bytes()), |_| {})
+    }
+
+    #[test]
+    fn what_was_sent_can_be_wiped() {
+        let mut room = [0; 32];
+        let mut pipe = Pipe::new(Region::fixed(&mut room));
+        assert!(push(&mut pipe, "a secret") && push(&mut pipe, " and more"));
+        pipe.discard(3);
+        pipe.wipe_sent();
+        assert_eq!(pipe.peek(), b"ecret and more", "there is more to send");
+        pipe.discard(14);
+        assert_eq!(pipe.region.slice(2, 8), b"secret", "nobody has asked yet");
+        assert!(push(&mut pipe, "short"));
+        pipe.discard(5);
+        pipe.wipe_sent();
+        assert_eq!(pipe.region.bytes(), [0; 32], "behind the last request lay the longer one before it");
+        assert!(push(&mut pipe, "a secret"));
+        pipe.clear();
+        assert_eq!(pipe.region.bytes(), [0; 32]);
     }
 }

@@ -3,12 +3,14 @@
 use core::fmt;
 use core::ops::Range;
 
+use zeroize::Zeroize as _;
+
 use crate::event::Event;
 use crate::hints::AckReactions;
 use crate::locale::Locale;
 use crate::notice::{Notice, Report};
 use crate::rng::Rng;
-use crate::storage::Region;
+use crate::storage::{Region, SecretRegion};
 use crate::time::{Instant, UnixMillis};
 use crate::wire::http::Authority;
 
@@ -59,7 +61,7 @@ pub(crate) struct Rules {
 
 /// Copies of the configuration's texts, one behind the other.
 pub(crate) struct Texts<'s> {
-    region: Region<'s>,
+    region: SecretRegion<'s>,
     len: usize,
 }
 
@@ -76,7 +78,7 @@ impl TextRef {
 
 impl<'s> Texts<'s> {
     pub(crate) fn new(region: Region<'s>) -> Self {
-        Self { region, len: 0 }
+        Self { region: SecretRegion::new(region), len: 0 }
     }
 
     pub(crate) fn add(&mut self, text: &str) -> Option<TextRef> {
@@ -88,6 +90,12 @@ impl<'s> Texts<'s> {
         let range = self.len..end;
         self.len = end;
         Some(TextRef(range))
+    }
+
+    pub(crate) fn wipe(&mut self, at: &TextRef) {
+        if let Some(text) = self.region.bytes_mut().get_mut(at.0.clone()) {
+            text.zeroize();
+        }
     }
 
     pub(crate) fn get(&self, at: &TextRef) -> &str {
@@ -119,6 +127,10 @@ impl fmt::Debug for Account<'_> {
 }
 
 impl Account<'_> {
+    pub(crate) fn forget_secret(&mut self) {
+        self.texts.wipe(&self.app_secret);
+    }
+
     pub(crate) fn authority(&self) -> Authority<'_> {
         Authority { host: self.texts.get(&self.host), port: self.port, tls: self.tls }
     }

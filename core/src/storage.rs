@@ -6,6 +6,8 @@
 #[cfg(feature = "alloc")]
 use alloc::vec::Vec;
 
+use zeroize::Zeroize as _;
+
 /// Bytes given to the bot for one purpose.
 pub struct Region<'s>(Bytes<'s>);
 
@@ -13,9 +15,20 @@ enum Bytes<'s> {
     Fixed(&'s mut [u8]),
     #[cfg(feature = "alloc")]
     Growable {
-        bytes: Vec<u8>,
+        bytes: Wiped,
         cap: usize,
     },
+}
+
+/// Bytes on the heap that are overwritten before others get them.
+#[cfg(feature = "alloc")]
+struct Wiped(Vec<u8>);
+
+#[cfg(feature = "alloc")]
+impl Drop for Wiped {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
 }
 
 impl<'s> Region<'s> {
@@ -27,7 +40,7 @@ impl<'s> Region<'s> {
     /// A region that starts empty and grows on the heap to at most `cap` bytes.
     #[cfg(feature = "alloc")]
     pub fn growable(cap: usize) -> Self {
-        Self(Bytes::Growable { bytes: Vec::new(), cap })
+        Self(Bytes::Growable { bytes: Wiped(Vec::new()), cap })
     }
 
     /// The most bytes this region can hold.
@@ -44,7 +57,7 @@ impl<'s> Region<'s> {
         match &mut self.0 {
             Bytes::Fixed(bytes) => len <= bytes.len(),
             #[cfg(feature = "alloc")]
-            Bytes::Growable { bytes, cap } => {
+            Bytes::Growable { bytes: Wiped(bytes), cap } => {
                 if len > bytes.len() && len <= *cap {
                     // Doubling keeps the copying linear.
                     bytes.resize(len.max(256).next_power_of_two().min(*cap), 0);
@@ -60,7 +73,7 @@ impl<'s> Region<'s> {
         match &mut self.0 {
             Bytes::Fixed(_) => {}
             #[cfg(feature = "alloc")]
-            Bytes::Growable { bytes, .. } => {
+            Bytes::Growable { bytes: Wiped(bytes), .. } => {
                 if bytes.len() > retained {
                     bytes.truncate(retained);
                     bytes.shrink_to_fit();
@@ -73,7 +86,7 @@ impl<'s> Region<'s> {
         match &self.0 {
             Bytes::Fixed(bytes) => bytes,
             #[cfg(feature = "alloc")]
-            Bytes::Growable { bytes, .. } => bytes,
+            Bytes::Growable { bytes: Wiped(bytes), .. } => bytes,
         }
     }
 
@@ -81,7 +94,7 @@ impl<'s> Region<'s> {
         match &mut self.0 {
             Bytes::Fixed(bytes) => bytes,
             #[cfg(feature = "alloc")]
-            Bytes::Growable { bytes, .. } => bytes,
+            Bytes::Growable { bytes: Wiped(bytes), .. } => bytes,
         }
     }
 
@@ -100,6 +113,73 @@ impl<'s> Region<'s> {
         {
             bytes.copy_within(by.., 0);
         }
+    }
+}
+
+/// A region for what must not outlive its use: it is overwritten, in a way that no compiler leaves out, when it is told
+/// to. On the heap also when it is moved or dropped; slices have no `Drop`, since a bot that has one could not be borrowed
+/// for as long as its own memory, as boards do.
+pub(crate) struct SecretRegion<'s> {
+    region: Region<'s>,
+    /// What was asked room for since it was last overwritten.
+    dirty: usize,
+}
+
+impl<'s> SecretRegion<'s> {
+    pub(crate) fn new(region: Region<'s>) -> Self {
+        Self { region, dirty: 0 }
+    }
+
+    /// As [`Region::ensure`]. Whoever writes asks for room first, so that it is known what to overwrite.
+    pub(crate) fn ensure(&mut self, len: usize) -> bool {
+        #[cfg(feature = "alloc")]
+        if let Bytes::Growable { bytes, cap } = &mut self.region.0
+            && len > bytes.0.capacity()
+            && len <= *cap
+        {
+            let mut wider = Vec::with_capacity(len.max(256).next_power_of_two().min(*cap));
+            wider.extend_from_slice(&bytes.0);
+            *bytes = Wiped(wider);
+        }
+        let has_room = self.region.ensure(len);
+        if has_room {
+            self.dirty = self.dirty.max(len);
+        }
+        has_room
+    }
+
+    /// As [`Region::relax`], and overwritten.
+    pub(crate) fn relax(&mut self, retained: usize) {
+        self.wipe();
+        self.region.relax(retained);
+    }
+
+    /// Overwrites whatever was written.
+    pub(crate) fn wipe(&mut self) {
+        if let Some(bytes) = self.region.bytes_mut().get_mut(..self.dirty) {
+            bytes.zeroize();
+        }
+        self.dirty = 0;
+    }
+}
+
+impl<'s> core::ops::Deref for SecretRegion<'s> {
+    type Target = Region<'s>;
+
+    fn deref(&self) -> &Region<'s> {
+        &self.region
+    }
+}
+
+impl core::ops::DerefMut for SecretRegion<'_> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.region
+    }
+}
+
+impl core::fmt::Debug for SecretRegion<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        self.region.fmt(f)
     }
 }
 
@@ -204,5 +284,40 @@ impl<'s, T> Slots<'s, T> {
 impl<T> core::fmt::Debug for Slots<'_, T> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "Slots({} entries)", self.cap())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Region, SecretRegion};
+
+    fn write(region: &mut SecretRegion<'_>, text: &[u8]) {
+        assert!(region.ensure(text.len()));
+        region.bytes_mut()[..text.len()].copy_from_slice(text);
+    }
+
+    #[test]
+    fn a_secret_region_is_overwritten_when_told() {
+        let mut room = [b'.'; 16];
+        let mut region = SecretRegion::new(Region::fixed(&mut room));
+        write(&mut region, b"a secret");
+        write(&mut region, b"short");
+        region.wipe();
+        assert_eq!(region.bytes(), b"\0\0\0\0\0\0\0\0........", "as far as it was used");
+        write(&mut region, b"short");
+        assert!(!region.ensure(17), "no room, nothing written");
+        region.wipe();
+        assert_eq!(region.bytes(), b"\0\0\0\0\0\0\0\0........");
+    }
+
+    #[cfg(feature = "alloc")]
+    #[test]
+    fn a_secret_region_that_grows_keeps_its_bytes() {
+        let mut region = SecretRegion::new(Region::growable(1000));
+        write(&mut region, b"a secret");
+        assert!(region.ensure(600) && !region.ensure(1001));
+        assert_eq!((&region.bytes()[..8], region.bytes().len()), (b"a secret".as_slice(), 1000));
+        region.relax(64);
+        assert_eq!(region.bytes(), [0; 64]);
     }
 }

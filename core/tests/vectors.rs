@@ -17,7 +17,7 @@ mod support;
 use std::collections::BTreeSet;
 
 use larkwire_core::fault::{DropReason, LinkFault, UrlFault};
-use larkwire_core::{Config, End, State, Storage};
+use larkwire_core::{Config, End, Secret, State, Storage};
 use serde_json::Value;
 use support::*;
 
@@ -133,7 +133,9 @@ fn frames_are_dispatched_and_acked_as_the_sdk_does_or_a_rule_says_why_not() {
 fn the_discovery_request_is_the_sdks() {
     let path = format!("{}/../conformance/vectors/sdk.json", env!("CARGO_MANIFEST_DIR"));
     let all: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
-    let w = World::with(Config { app_id: "cli_x", app_secret: "secret_x", ..config() }, Storage::growable()).open();
+    let w =
+        World::with(Config { app_id: "cli_x", app_secret: Secret::new("secret_x"), ..config() }, Storage::growable())
+            .open();
     let ours = &w.requests[0];
     for sdk in ["lark_oapi", "lark_channel"] {
         let theirs = &all["endpoint_request"][sdk];

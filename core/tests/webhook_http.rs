@@ -6,7 +6,7 @@ use larkwire_core::webhook::http::Request;
 use larkwire_core::webhook::{Freshness, Refusal, Reply, Webhook, WebhookRules};
 use larkwire_core::wire::http::{HeadScan, HttpError, MAX_HEAD, MAX_HEADERS, MAX_NAME};
 use larkwire_core::wire::writer::Writer;
-use larkwire_core::{Region, UnixMillis};
+use larkwire_core::{Region, Secret, UnixMillis};
 
 /// What stands in every head that is right.
 const USUAL: &str = "POST /lark HTTP/1.1\r\nHost: bot.example\r\nContent-Type: application/json\r\n";
@@ -140,7 +140,7 @@ fn whether_the_connection_goes_on_is_told_in_any_case_and_among_other_words() {
 #[test]
 fn what_the_head_says_is_what_the_webhook_judges() {
     let mut room = [0; 32];
-    let rules = WebhookRules::new("ekey", "token", Freshness::Within { seconds: 60 });
+    let rules = WebhookRules::new(Secret::new("ekey"), Secret::new("token"), Freshness::Within { seconds: 60 });
     let webhook = Webhook::new(&rules, Region::fixed(&mut room)).unwrap();
     let signed = format!(
         "{USUAL}X-Lark-Request-Timestamp: 1700000000\r\nx-lark-request-nonce: n1\r\n\

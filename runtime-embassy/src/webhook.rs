@@ -25,21 +25,22 @@
 //!
 //! ```
 //! use larkwire_embassy::core::webhook::{Freshness, PostSlot, Quota, QuotaEntry, Webhook, WebhookRules};
-//! use larkwire_embassy::core::{Bot, Config, LinkMode, Region, Seed, Slots};
+//! use larkwire_embassy::core::{Bot, Config, LinkMode, Region, Secret, Seed, Slots};
 //! use larkwire_embassy::webhook::Posts;
 //! use larkwire_embassy::{Buffers, Resources};
 //!
 //! let mut buffers = Buffers::<2048, 1024, 2048, 1024, 256>::new();
 //! let mut tables = buffers.tables();
 //! // Events come by request only; calls go out as ever.
-//! let (app_id, app_secret) = ("cli_0123456789abcdef", "secret");
+//! let (app_id, app_secret) = ("cli_0123456789abcdef", Secret::new("secret"));
 //! let config = Config { app_id, app_secret, link: LinkMode::Off, ..Config::default() };
 //! let mut bot = Bot::new(config, tables.storage(), Seed([7; 32]))?;
 //!
 //! // Two events of 2 KB may wait; a body that is no longer holds none that is.
 //! let mut texts = [0; 128];
 //! let freshness = Freshness::Within { seconds: 3600 };
-//! let rules = WebhookRules { max_body: 2048, ..WebhookRules::new("encrypt key", "token", freshness) };
+//! let keys = (Secret::new("encrypt key"), Secret::new("token"));
+//! let rules = WebhookRules { max_body: 2048, ..WebhookRules::new(keys.0, keys.1, freshness) };
 //! let webhook = Webhook::new(&rules, Region::fixed(&mut texts))?;
 //! let mut room = [[0; 2048]; 2];
 //! let mut slots = room.each_mut().map(|room| PostSlot::new(Region::fixed(room)));

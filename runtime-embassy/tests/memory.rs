@@ -11,7 +11,7 @@ use core::mem::size_of;
 
 use larkwire_core::fault::Misuse;
 use larkwire_core::link::{FinishedId, PartSet};
-use larkwire_core::{AckReaction, Body, Bot, Buffers, Call, ChatLocale, Config, Instant, Notice, Seed};
+use larkwire_core::{AckReaction, Body, Bot, Buffers, Call, ChatLocale, Config, Instant, Notice, Secret, Seed};
 use larkwire_core::{SeenEntry, Storage, Tables};
 use larkwire_embassy::{Channel, ChannelInbox, Client, Event, Resources, Runner, TcpConnect};
 
@@ -78,7 +78,7 @@ fn posts() {
 #[test]
 fn a_text_of_the_promised_room_fits_one_request() {
     fn submit(storage: Storage<'_>, room: usize) {
-        let config = Config { app_id: "cli_0123456789abcdef", app_secret: "s3cr3t", ..Config::default() };
+        let config = Config { app_id: "cli_0123456789abcdef", app_secret: Secret::new("s3cr3t"), ..Config::default() };
         let mut bot = Bot::new(config, storage, Seed([7; 32])).unwrap();
         let (id, text) = (format!("om_{}", "x".repeat(61)), "a".repeat(4 * room));
         let reply = |text| Call::Reply { message_id: &id, body: Body::text(text), in_thread: true, uuid: None };

@@ -13,6 +13,7 @@ mod memory;
 mod monitor;
 mod order;
 mod report;
+mod secret;
 mod settings;
 #[cfg(feature = "webhook")]
 pub mod webhook;
@@ -23,4 +24,5 @@ pub use inbox::{Events, Inbox, Offer};
 pub use larkwire_core as core;
 pub use larkwire_core::fault::CallError;
 pub use larkwire_core::{End, State, Stats};
+pub use secret::Secret;
 pub use settings::{Settings, SettingsError};

@@ -9,6 +9,7 @@ use larkwire_core::{AckReactions, Config, Domain, GateRules, LinkMode, OnFatal, 
 
 use crate::calls::SPLIT_AT;
 use crate::connect::Destination;
+use crate::secret::Secret;
 
 /// The settings of one client. `app_id` and `app_secret` are required; everything else has a default that suits.
 ///
@@ -20,7 +21,7 @@ use crate::connect::Destination;
 #[derive(Clone)]
 pub struct Settings {
     app_id: String,
-    app_secret: String,
+    app_secret: Secret,
     domain: String,
     source: String,
     pub(crate) inbox: usize,
@@ -60,7 +61,7 @@ impl fmt::Debug for Settings {
 
 impl Settings {
     /// An app on Lark, the international platform; see [`domain`](Self::domain) for Feishu.
-    pub fn new(app_id: impl Into<String>, app_secret: impl Into<String>) -> Self {
+    pub fn new(app_id: impl Into<String>, app_secret: impl Into<Secret>) -> Self {
         let defaults = Config::default();
         Self {
             app_id: app_id.into(),
@@ -293,7 +294,7 @@ impl Settings {
         Self {
             extra_roots: self.extra_roots.clone(),
             plaintext: self.plaintext,
-            ..Self::new(&self.app_id, &self.app_secret).domain(&self.domain)
+            ..Self::new(&self.app_id, self.app_secret.clone()).domain(&self.domain)
         }
     }
 
@@ -316,7 +317,7 @@ impl Settings {
     /// The text with the app secret blotted out: for words of others that are to be shown. A secret of less than 8
     /// characters is left alone, since it could be any word.
     pub fn redacted(&self, text: &str) -> String {
-        match self.app_secret.trim() {
+        match self.app_secret.expose().trim() {
             secret if secret.len() >= 8 => text.replace(secret, "[redacted]"),
             _ => text.to_owned(),
         }
@@ -331,7 +332,7 @@ impl Settings {
         let allowed: Vec<&str> = self.allowed_users.iter().map(String::as_str).collect();
         with(Config {
             app_id: self.app_id.trim(),
-            app_secret: self.app_secret.trim(),
+            app_secret: self.app_secret.trimmed(),
             domain,
             source: &self.source,
             pong_timeout_ms: self.pong_timeout_ms,

@@ -15,7 +15,7 @@ use core::hint::black_box;
 use larkwire_core::content::{Content, Form, Mentions, Reading};
 use larkwire_core::outgoing::{DEFAULT_CHARS, resolve_mentions, split_markdown};
 use larkwire_core::wire::writer::Writer;
-use larkwire_core::{
+use larkwire_core::{Secret, 
     Attempt, Body, Bot, Buffers, Call, Closed, Config, Event, GateRules, Instant, Lane, Locale, Message, OwnOpenId,
     ReceiveIdType, Seed, Typed, UnixMillis, Verdict, Wish,
 };
@@ -52,7 +52,7 @@ fn drive(memory: &mut Memory) {
     };
     let config = Config {
         app_id: text(),
-        app_secret: text(),
+        app_secret: Secret::new(text()),
         gate,
         ack_reactions: black_box(larkwire_core::AckReactions::Auto),
         own_open_id: black_box(OwnOpenId::Fetched),

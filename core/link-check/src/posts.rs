@@ -8,7 +8,7 @@ use larkwire_core::webhook::{
 };
 use larkwire_core::wire::http::HeadScan;
 use larkwire_core::wire::writer::Writer;
-use larkwire_core::{Bot, Region, Slots};
+use larkwire_core::{Secret, Bot, Region, Slots};
 
 use crate::{now, text};
 
@@ -41,7 +41,7 @@ impl<'s> Posts<'s> {
             old_cards: black_box(true),
             allow_missing_token: black_box(true),
             dangerously_allow_missing_keys: black_box(true),
-            ..WebhookRules::new(text(), text(), black_box(Freshness::Within { seconds: 3600 }))
+            ..WebhookRules::new(Secret::new(text()), Secret::new(text()), black_box(Freshness::Within { seconds: 3600 }))
         };
         let webhook = Webhook::new(&rules, Region::fixed(texts)).ok()?;
         bot.accept_posts(&webhook, Slots::fixed(slots));

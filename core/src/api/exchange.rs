@@ -4,7 +4,7 @@ use super::Job;
 use crate::lane::{Attempt, Closed};
 use crate::pipe::Pipe;
 use crate::rng::Rng;
-use crate::storage::Region;
+use crate::storage::{Region, SecretRegion};
 use crate::text::Short;
 use crate::time::{Earliest, Instant, UnixMillis, Why};
 use crate::wire::http::{self, Body, Head, HeadScan, HttpError};
@@ -81,7 +81,7 @@ struct HeadInfo {
 /// board makes), `output` the longest request with its token.
 #[derive(Debug)]
 pub struct HttpLane<'s> {
-    input: Region<'s>,
+    input: SecretRegion<'s>,
     output: Pipe<'s>,
     attempt: Attempt,
     state: State,
@@ -100,7 +100,7 @@ impl<'s> HttpLane<'s> {
     /// An unused lane.
     pub fn new(input: Region<'s>, output: Region<'s>) -> Self {
         Self {
-            input,
+            input: SecretRegion::new(input),
             output: Pipe::new(output),
             attempt: Attempt::default(),
             state: State::Down,
@@ -361,13 +361,14 @@ impl<'s> HttpLane<'s> {
         (job, fault)
     }
 
+    pub(super) fn wipe(&mut self) {
+        self.output.clear();
+        self.input.wipe();
+    }
+
     fn reset_answer(&mut self) {
         self.output.clear();
-        let used = self.raw_end;
-        if let Some(bytes) = self.input.bytes_mut().get_mut(..used) {
-            // A token may have come this way.
-            bytes.fill(0);
-        }
+        // A token may have come this way.
         self.input.relax(RETAINED);
         self.scan = HeadScan::default();
         self.interim = 0;

@@ -107,6 +107,12 @@ impl<'s> Api<'s> {
         api
     }
 
+    /// Overwrites what must not be read by whoever gets the memory next.
+    pub(crate) fn wipe(&mut self) {
+        self.token.forget();
+        self.lanes.as_mut_slice().iter_mut().for_each(HttpLane::wipe);
+    }
+
     pub(crate) fn target<'a>(&'a self, lane: usize, shared: &'a Shared<'_>) -> Option<Target<'a>> {
         let attempt = self.lanes.get(lane)?.wanted()?;
         let account = &shared.account;

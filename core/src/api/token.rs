@@ -6,7 +6,7 @@ use super::exchange::Answer;
 use crate::fault::{CallFault, CallFaultKind};
 use crate::rng::Rng;
 use crate::shared::Account;
-use crate::storage::Region;
+use crate::storage::{Region, SecretRegion};
 use crate::text::Short;
 use crate::time::Instant;
 use crate::wire::http::{self, HttpError, Method};
@@ -22,7 +22,7 @@ const MARGIN_MS: u64 = 3 * 60 * 1000;
 const BEARER: &[u8] = b"Bearer ";
 
 pub(crate) struct Token<'s> {
-    region: Region<'s>,
+    region: SecretRegion<'s>,
     len: usize,
     /// Counts tokens, so that a late refusal of an old one does not cost a new one.
     serial: u32,
@@ -53,7 +53,7 @@ pub(super) struct Refused {
 impl<'s> Token<'s> {
     pub(super) fn new(region: Region<'s>) -> Self {
         Self {
-            region,
+            region: SecretRegion::new(region),
             len: 0,
             serial: 0,
             refresh_at: Instant::ZERO,
@@ -93,9 +93,7 @@ impl<'s> Token<'s> {
     }
 
     pub(super) fn forget(&mut self) {
-        if let Some(secret) = self.region.bytes_mut().get_mut(..self.len) {
-            secret.fill(0);
-        }
+        self.region.wipe();
         self.len = 0;
     }
 
@@ -104,11 +102,12 @@ impl<'s> Token<'s> {
         // A header value: anything else would be refused when the call is written.
         let sound = len > 0 && token.chars().all(|ch| ch.is_ascii_graphic());
         let all = BEARER.len().saturating_add(len);
-        if !sound || !self.region.ensure(all) {
+        if !sound || all > self.region.cap() {
             let message = if sound { "the token is longer than its storage" } else { "the token is not readable" };
             return Err(Refused { message: Short::new(message), ..Refused::default() });
         }
         self.forget();
+        self.region.ensure(all);
         if let Some((bearer, room)) = self.region.bytes_mut().split_at_mut_checked(BEARER.len()) {
             bearer.copy_from_slice(BEARER);
             self.len = token.unescape(room).map_or(0, |token| BEARER.len().saturating_add(token.len()));

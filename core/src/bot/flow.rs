@@ -210,5 +210,9 @@ impl Bot<'_> {
         self.api.end(&mut self.shared);
         #[cfg(feature = "webhook")]
         self.stop_posts(true);
+        // Nothing is sent any more.
+        self.shared.account.forget_secret();
+        self.link.wipe();
+        self.api.wipe();
     }
 }

@@ -34,11 +34,11 @@ impl<'s> Bot<'s> {
         let mut word = [0; 64];
         let source = sanitized(config.source, &mut word);
         let separator = if source.is_empty() { "" } else { " source/" };
-        let pieces = [config.app_id, config.app_secret, url.host, url.target, agent, separator, source];
+        let pieces = [config.app_id, config.app_secret.expose(), url.host, url.target, agent, separator, source];
         let needed = pieces.iter().fold(0, |sum: usize, text| sum.saturating_add(text.len()));
         let too_small = ConfigError::Storage { name: "texts", needed };
         let mut keep = |text: &str| texts.add(text).ok_or(too_small);
-        let (app_id, app_secret) = (keep(config.app_id)?, keep(config.app_secret)?);
+        let (app_id, app_secret) = (keep(config.app_id)?, keep(config.app_secret.expose())?);
         let (host, prefix) = (keep(url.host)?, keep(url.target)?);
         let user_agent = {
             let first = keep(agent)?;

@@ -103,6 +103,12 @@ impl Link<'_> {
         self.phase = Phase::Waiting { until: shared.now.after(wait_ms) };
     }
 
+    /// Overwrites what must not be read by whoever gets the memory next.
+    pub(crate) fn wipe(&mut self) {
+        self.output.clear();
+        self.url.clear();
+    }
+
     /// Nothing of a connection is left behind.
     pub(super) fn release(&mut self, shared: &mut Shared<'_>) {
         self.session.closed(&mut shared.report);

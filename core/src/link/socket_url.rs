@@ -4,12 +4,14 @@ use core::fmt;
 use core::ops::Range;
 
 use crate::fault::UrlFault;
-use crate::storage::Region;
+use crate::storage::{Region, SecretRegion};
 use crate::wire::json::{Str, range_in};
 use crate::wire::url::{Scheme, Url, UrlError, decimal_i32};
 
+use zeroize::Zeroize as _;
+
 pub(crate) struct SocketUrl<'s> {
-    region: Region<'s>,
+    region: SecretRegion<'s>,
     len: usize,
     /// Where the host lies, so that asking for it costs nothing.
     host: Range<usize>,
@@ -27,7 +29,7 @@ impl fmt::Debug for SocketUrl<'_> {
 
 impl<'s> SocketUrl<'s> {
     pub(crate) fn new(region: Region<'s>) -> Self {
-        Self { region, len: 0, host: 0..0, port: 0, tls: false, service_id: 0 }
+        Self { region: SecretRegion::new(region), len: 0, host: 0..0, port: 0, tls: false, service_id: 0 }
     }
 
     pub(crate) fn get(&self) -> Option<Url<'_>> {
@@ -45,10 +47,17 @@ impl<'s> SocketUrl<'s> {
     }
 
     pub(crate) fn clear(&mut self) {
-        if let Some(secret) = self.region.bytes_mut().get_mut(..self.len) {
-            secret.fill(0);
-        }
+        self.region.wipe();
         self.len = 0;
+    }
+
+    /// The ticket was used: only the host is left, for the stream's address.
+    pub(crate) fn spend(&mut self) {
+        let spent = self.host.end..self.len;
+        if let Some(secret) = self.region.bytes_mut().get_mut(spent) {
+            secret.zeroize();
+        }
+        self.len = self.host.end;
     }
 
     /// Keeps the URL if it may be used.

@@ -71,6 +71,8 @@ impl Link<'_> {
             self.intake.skip_raw(len);
             self.phase = Phase::Open;
             let service_id = self.url.service_id();
+            self.url.spend();
+            self.output.wipe_sent();
             self.session.opened(shared.now, service_id);
             // The first ping goes out at once, without waiting for the clock to be told.
             self.ping(shared);

@@ -4,7 +4,7 @@
 use super::members::{Members, Token};
 use super::refusal::{Refusal, Reply};
 use super::request::RequestHead;
-use super::{Freshness, Webhook, seal};
+use super::{Freshness, SecretHash, Webhook, seal};
 use crate::event::{Envelope, Layout};
 use crate::text::Short;
 use crate::time::UnixMillis;
@@ -239,7 +239,7 @@ impl Webhook<'_> {
             return Ok(());
         }
         match token {
-            Token::Text(text) if seal::is_same(&seal::hash_chars(text.chars()), &self.token_hash) => Ok(()),
+            Token::Text(text) if self.token_hash.is_same(&SecretHash::of_chars(text.chars())) => Ok(()),
             Token::Text(_) | Token::Unusable => Err(Refusal::TokenWrong),
             Token::Missing if self.allow_missing_token && matches!(proof, Proof::Signed(_)) => Ok(()),
             Token::Missing => Err(Refusal::TokenMissing),

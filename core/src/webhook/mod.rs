@@ -18,10 +18,10 @@
 //!
 //! ```
 //! use larkwire_core::webhook::{Checked, Freshness, RequestHead, Webhook, WebhookRules};
-//! use larkwire_core::{Region, UnixMillis};
+//! use larkwire_core::{Region, Secret, UnixMillis};
 //!
 //! let mut room = [0; 128];
-//! let rules = WebhookRules::new("encrypt key", "token", Freshness::Within { seconds: 3600 });
+//! let rules = WebhookRules::new(Secret::new("encrypt key"), Secret::new("token"), Freshness::Within { seconds: 3600 });
 //! let webhook = Webhook::new(&rules, Region::fixed(&mut room))?;
 //!
 //! // The URL is being verified.
@@ -92,10 +92,12 @@ pub use desk::{PostAnswer, PostId, PostSlot, Posting};
 pub use quota::{Quota, QuotaEntry};
 pub use refusal::{Refusal, Reply};
 pub use request::RequestHead;
+use seal::SecretHash;
 
 use core::fmt;
 
 use crate::config::ConfigError;
+use crate::secret::Secret;
 use crate::shared::{TextRef, Texts};
 use crate::storage::Region;
 
@@ -139,9 +141,9 @@ impl Freshness {
 #[derive(Clone, Copy)]
 pub struct WebhookRules<'a> {
     /// The Encrypt Key of the app's event configuration. Required.
-    pub encrypt_key: &'a str,
+    pub encrypt_key: Secret<'a>,
     /// The Verification Token of the app's event configuration. Required.
-    pub verification_token: &'a str,
+    pub verification_token: Secret<'a>,
     /// How old a signed request may be.
     pub freshness: Freshness,
     /// Bytes of the longest body.
@@ -158,7 +160,7 @@ pub struct WebhookRules<'a> {
 
 impl<'a> WebhookRules<'a> {
     /// The usual rules: both keys, nothing that is older than told, no old card callbacks.
-    pub fn new(encrypt_key: &'a str, verification_token: &'a str, freshness: Freshness) -> Self {
+    pub fn new(encrypt_key: Secret<'a>, verification_token: Secret<'a>, freshness: Freshness) -> Self {
         Self {
             encrypt_key,
             verification_token,
@@ -188,8 +190,8 @@ pub struct Webhook<'s> {
     encrypt_key: TextRef,
     verification_token: TextRef,
     /// The AES key: the hash of the Encrypt Key.
-    aes_key: [u8; 32],
-    token_hash: [u8; 32],
+    aes_key: SecretHash,
+    token_hash: SecretHash,
     freshness: Freshness,
     max_body: usize,
     old_cards: bool,
@@ -202,13 +204,21 @@ impl fmt::Debug for Webhook<'_> {
     }
 }
 
+impl Drop for Webhook<'_> {
+    fn drop(&mut self) {
+        self.texts.wipe(&self.encrypt_key);
+        self.texts.wipe(&self.verification_token);
+    }
+}
+
 impl<'s> Webhook<'s> {
     /// A webhook that trusts the holders of both keys and nobody else. `texts` holds copies of the keys.
     ///
     /// # Errors
     /// [`ConfigError::Empty`] names the key that is blank, [`ConfigError::Storage`] says how many bytes `texts` needs.
     pub fn new(rules: &WebhookRules<'_>, texts: Region<'s>) -> Result<Self, ConfigError> {
-        let mut keys = [("encrypt_key", rules.encrypt_key), ("verification_token", rules.verification_token)];
+        let mut keys =
+            [("encrypt_key", rules.encrypt_key.expose()), ("verification_token", rules.verification_token.expose())];
         for (name, key) in &mut keys {
             if key.trim().is_empty() {
                 if !rules.dangerously_allow_missing_keys {
@@ -224,8 +234,8 @@ impl<'s> Webhook<'s> {
         Ok(Self {
             encrypt_key: texts.add(encrypt_key).ok_or(too_small)?,
             verification_token: texts.add(verification_token).ok_or(too_small)?,
-            aes_key: seal::hash(encrypt_key.as_bytes()),
-            token_hash: seal::hash(verification_token.as_bytes()),
+            aes_key: SecretHash::of(encrypt_key.as_bytes()),
+            token_hash: SecretHash::of(verification_token.as_bytes()),
             texts,
             freshness: rules.freshness,
             max_body: rules.max_body,

@@ -6,6 +6,7 @@ use std::string::String;
 use std::vec::Vec;
 
 use super::{Freshness, Refusal, RequestHead, Webhook, WebhookRules, seal};
+use crate::secret::Secret;
 use crate::storage::Region;
 use crate::time::UnixMillis;
 use crate::wire::json::readers;
@@ -20,7 +21,7 @@ fn sign(body: &[u8]) -> String {
 /// What is refused, and how many readers of JSON were made for it.
 fn judge(stamp: &str, nonce: &str, signature: &[u8], body: &[u8]) -> (Option<Refusal>, u64) {
     let mut room = [0; 64];
-    let rules = WebhookRules::new("key", "token", Freshness::Within { seconds: 3600 });
+    let rules = WebhookRules::new(Secret::new("key"), Secret::new("token"), Freshness::Within { seconds: 3600 });
     let webhook = Webhook::new(&rules, Region::fixed(&mut room)).unwrap();
     let headers = [
         ("X-Lark-Request-Timestamp", stamp.as_bytes()),

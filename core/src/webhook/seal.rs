@@ -6,6 +6,7 @@ use base64ct::{Base64, Encoding as _};
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
 use subtle::{Choice, ConditionallySelectable as _, ConstantTimeEq as _, ConstantTimeLess as _};
+use zeroize::Zeroize as _;
 
 /// Bytes of a block, of the initialisation vector, and of the longest padding.
 const BLOCK: usize = 16;
@@ -54,21 +55,31 @@ fn nibble(digit: u8) -> Option<u8> {
     }
 }
 
-/// The hash of a key or token.
-pub(super) fn hash(text: &[u8]) -> [u8; 32] {
-    Sha256::digest(text).into()
+/// The hash of a key or token: as good as the secret itself, so it is not shown, not compared by `==`, and overwritten.
+pub(super) struct SecretHash([u8; 32]);
+
+impl SecretHash {
+    pub(super) fn of(text: &[u8]) -> Self {
+        Self(Sha256::digest(text).into())
+    }
+
+    /// Of a text that is told character by character.
+    pub(super) fn of_chars(chars: impl Iterator<Item = char>) -> Self {
+        let mut hash = Sha256::new();
+        chars.for_each(|ch| hash.update(ch.encode_utf8(&mut [0; 4])));
+        Self(hash.finalize().into())
+    }
+
+    /// Whether two secrets are the same; how long it takes says nothing about them, not even their lengths.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
 }
 
-/// The hash of a text that is told character by character.
-pub(super) fn hash_chars(chars: impl Iterator<Item = char>) -> [u8; 32] {
-    let mut hash = Sha256::new();
-    chars.for_each(|ch| hash.update(ch.encode_utf8(&mut [0; 4])));
-    hash.finalize().into()
-}
-
-/// Whether two hashes are the same; how long it takes says nothing.
-pub(super) fn is_same(one: &[u8; 32], other: &[u8; 32]) -> bool {
-    one.ct_eq(other).into()
+impl Drop for SecretHash {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
 }
 
 /// A decrypted text.
@@ -81,7 +92,7 @@ pub(super) struct Opened<'b> {
 
 /// Decrypts `base64` where it lies. `None`: it is no base64 in the standard alphabet with its padding, or of no length
 /// that a cipher text can have. `key` is the hash of the Encrypt Key.
-pub(super) fn open<'b>(key: &[u8; 32], base64: &'b mut [u8]) -> Option<Opened<'b>> {
+pub(super) fn open<'b>(key: &SecretHash, base64: &'b mut [u8]) -> Option<Opened<'b>> {
     if !base64.len().is_multiple_of(4) {
         return None;
     }
@@ -91,7 +102,7 @@ pub(super) fn open<'b>(key: &[u8; 32], base64: &'b mut [u8]) -> Option<Opened<'b
     if blocks.is_empty() || !rest.is_empty() {
         return None;
     }
-    cbc::Decryptor::<Aes256>::new(&Array::from(*key), &Array::from(*iv)).decrypt_blocks(blocks);
+    cbc::Decryptor::<Aes256>::new(Array::cast_from_core(&key.0), &Array::from(*iv)).decrypt_blocks(blocks);
     let (padding, is_padded) = padding(sealed)?;
     let len = sealed.len().checked_sub(usize::from(padding))?;
     Some(Opened { text: sealed.get(..len)?, is_padded })
@@ -133,7 +144,7 @@ pub(super) fn unescape(text: &mut [u8]) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Base64, Opened, card_digest, event_digest, hash, open, padding, says, unescape};
+    use super::{Base64, Opened, SecretHash, card_digest, event_digest, open, padding, says, unescape};
     use base64ct::Encoding as _;
     use serde_json::Value;
     use std::string::String;
@@ -141,7 +152,7 @@ mod tests {
 
     fn opened(key: &str, base64: &str) -> Option<Vec<u8>> {
         let mut bytes = base64.as_bytes().to_vec();
-        let Opened { text, is_padded } = open(&hash(key.as_bytes()), &mut bytes)?;
+        let Opened { text, is_padded } = open(&SecretHash::of(key.as_bytes()), &mut bytes)?;
         bool::from(is_padded).then(|| text.to_vec())
     }
 
@@ -210,7 +221,7 @@ mod tests {
         let cases = recorded("aes");
         for case in &cases {
             let key = case["key"].as_str().unwrap();
-            assert_eq!(hash(key.as_bytes()).as_slice(), unhexed(case["sha256_key_hex"].as_str().unwrap()));
+            assert_eq!(SecretHash::of(key.as_bytes()).0.as_slice(), unhexed(case["sha256_key_hex"].as_str().unwrap()));
             let opened = opened(key, case["encrypt"].as_str().unwrap());
             let theirs = case["plaintext"].as_str().map(|text| text.as_bytes().to_vec());
             assert_eq!(opened, theirs, "{}", case["name"]);
@@ -250,7 +261,7 @@ mod tests {
             "30c81c46a35ce411e5fbc1191a0a52ef",
             "f69f2445df4f9b17ad2b417be66c3710",
         ];
-        let key: [u8; 32] = unhexed(key).try_into().unwrap();
+        let key = SecretHash(unhexed(key).try_into().unwrap());
         let decrypted = |sealed: &str| {
             let mut base64 = [0; 128];
             let mut base64 = Base64::encode(&unhexed(sealed), &mut base64).unwrap().as_bytes().to_vec();

@@ -2,7 +2,7 @@
 
 use larkwire_core::config::ConfigError;
 use larkwire_core::fault::{Fatal, FatalReason, LinkFault, UrlFault};
-use larkwire_core::{Bot, Closed, Config, Domain, End, Lane, Seed, State, Storage};
+use larkwire_core::{Bot, Closed, Config, Domain, End, Lane, Secret, Seed, State, Storage};
 
 use crate::support::*;
 
@@ -62,7 +62,7 @@ fn both_regions_are_dialled_each_at_its_own_host() {
 fn a_secret_with_quotes_and_backslashes_arrives_as_it_is() {
     let secret = "a\"b\\c/中\u{7f}<é";
     let secret = secret.replace('\u{7f}', "");
-    let w = World::with(Config { app_secret: &secret, ..config() }, Storage::growable()).open();
+    let w = World::with(Config { app_secret: Secret::new(&secret), ..config() }, Storage::growable()).open();
     assert_eq!(w.requests[0].json()["AppSecret"], secret);
 }
 
@@ -372,8 +372,8 @@ fn an_answer_in_any_http_dress_is_understood() {
 fn settings_that_cannot_work_are_refused_at_the_door() {
     let refused = |config: Config<'_>| Bot::new(config, Storage::growable(), Seed([0; 32])).unwrap_err();
     assert_eq!(refused(Config { app_id: " ", ..config() }), ConfigError::Empty("app_id"));
-    assert_eq!(refused(Config { app_secret: "", ..config() }), ConfigError::Empty("app_secret"));
-    assert_eq!(refused(Config { app_secret: "x\n", ..config() }), ConfigError::Control("app_secret"));
+    assert_eq!(refused(Config { app_secret: Secret::new(""), ..config() }), ConfigError::Empty("app_secret"));
+    assert_eq!(refused(Config { app_secret: Secret::new("x\n"), ..config() }), ConfigError::Control("app_secret"));
     assert_eq!(refused(Config { call_timeout_ms: 0, ..config() }), ConfigError::Empty("call_timeout_ms"));
     assert_eq!(refused(Config { domain: Domain::Custom("http://open.feishu.cn"), ..config() }), ConfigError::Plaintext);
     for bad in [

@@ -3,7 +3,7 @@
 use aes::Aes256;
 use aes::cipher::{Array, BlockModeEncrypt as _, KeyIvInit as _};
 use larkwire_core::webhook::{Checked, Freshness, Refusal, RequestHead, Webhook, WebhookRules};
-use larkwire_core::{Region, UnixMillis};
+use larkwire_core::{Region, Secret, UnixMillis};
 use serde_json::{Value, json};
 use sha1::Digest as _;
 
@@ -19,7 +19,7 @@ pub(crate) const NONCE: &str = "X-Lark-Request-Nonce";
 pub(crate) const SIGNATURE: &str = "X-Lark-Signature";
 
 pub(crate) fn rules() -> WebhookRules<'static> {
-    WebhookRules::new(KEY, TOKEN, Freshness::Within { seconds: HOUR })
+    WebhookRules::new(Secret::new(KEY), Secret::new(TOKEN), Freshness::Within { seconds: HOUR })
 }
 
 pub(crate) fn webhook_with(rules: &WebhookRules<'_>) -> Webhook<'static> {

@@ -3,7 +3,7 @@
 
 use larkwire_core::config::ConfigError;
 use larkwire_core::webhook::{Checked, Freshness, PostSlot, Quota, Refusal, Webhook, WebhookRules};
-use larkwire_core::{Config, LinkMode, Region, Slots, Storage, UnixMillis, Verdict};
+use larkwire_core::{Config, LinkMode, Region, Secret, Slots, Storage, UnixMillis, Verdict};
 
 use crate::support::*;
 
@@ -30,7 +30,7 @@ fn hidden(shown: &str) {
 }
 
 fn canaries() -> WebhookRules<'static> {
-    WebhookRules::new(KEY_CANARY, TOKEN_CANARY, Freshness::Within { seconds: HOUR })
+    WebhookRules::new(Secret::new(KEY_CANARY), Secret::new(TOKEN_CANARY), Freshness::Within { seconds: HOUR })
 }
 
 /// Signed with the canary.
@@ -84,7 +84,7 @@ fn s45_no_refusal_repeats_what_was_sent() {
 
 #[test]
 fn s45_a_bot_that_was_posted_to_tells_its_counters_and_no_more() {
-    let config = Config { app_secret: APP_CANARY, link: LinkMode::Off, ..config() };
+    let config = Config { app_secret: Secret::new(APP_CANARY), link: LinkMode::Off, ..config() };
     let mut w = World::with(config, Storage::growable());
     let webhook = webhook_with(&canaries());
     w.serve(&webhook, 8);

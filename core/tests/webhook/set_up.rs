@@ -2,12 +2,16 @@
 
 use larkwire_core::config::ConfigError;
 use larkwire_core::webhook::{Freshness, Quota, Refusal, Webhook, WebhookRules};
-use larkwire_core::{Instant, Region, Slots};
+use larkwire_core::{Instant, Region, Secret, Slots};
 
 use crate::support::*;
 
 fn error(encrypt_key: &str, verification_token: &str) -> ConfigError {
-    let rules = WebhookRules::new(encrypt_key, verification_token, Freshness::Within { seconds: HOUR });
+    let rules = WebhookRules::new(
+        Secret::new(encrypt_key),
+        Secret::new(verification_token),
+        Freshness::Within { seconds: HOUR },
+    );
     Webhook::new(&rules, Region::growable(1024)).expect_err("no webhook without both keys")
 }
 
@@ -28,13 +32,13 @@ fn s02_a_blank_key_or_token_counts_as_none() {
 #[test]
 fn s03_without_a_verification_token_there_is_a_webhook_only_by_a_dangerous_name() {
     assert_eq!(error(KEY, ""), ConfigError::Empty("verification_token"));
-    let rules = WebhookRules { verification_token: "", dangerously_allow_missing_keys: true, ..rules() };
+    let rules = WebhookRules { verification_token: Secret::new(""), dangerously_allow_missing_keys: true, ..rules() };
     let webhook = Webhook::new(&rules, Region::growable(1024)).unwrap();
     // What can be checked still is.
     let event = posted_message("e1", "om_1", "hi");
     assert_eq!(Post::plain(event.as_str()).check_at(&webhook, Some(UNIX * 1000)), Err(Refusal::SignatureMissing));
     assert!(Post::sealed(&event).check_at(&webhook, Some(UNIX * 1000)).is_ok());
-    let rules = WebhookRules { encrypt_key: " ", verification_token: TOKEN, ..rules };
+    let rules = WebhookRules { encrypt_key: Secret::new(" "), verification_token: Secret::new(TOKEN), ..rules };
     let webhook = Webhook::new(&rules, Region::growable(1024)).unwrap();
     let wrong = event.replace(TOKEN, "v-token-7Xp");
     assert!(Post::plain(event.as_str()).check_at(&webhook, None).is_ok());

@@ -4,8 +4,8 @@ use std::array::from_fn;
 
 use larkwire_embassy::core::link::{CallbackSlot, FinishedId, PartSet};
 use larkwire_embassy::core::{
-    AckReaction, Bot, CallSlot, ChatLocale, Config, Domain, GateRules, HttpLane, OnFatal, Region, Seed, SeenEntry,
-    Slots, Storage,
+    AckReaction, Bot, CallSlot, ChatLocale, Config, Domain, GateRules, HttpLane, OnFatal, Region, Secret, Seed,
+    SeenEntry, Slots, Storage,
 };
 use larkwire_embassy::{Notice, Resources};
 use serde_json::Value;
@@ -31,7 +31,7 @@ pub(crate) fn set_up(start: &Value) -> Result<Resources<'static, 1>, String> {
     let domain = text(start, "base_url").replace("127.0.0.1", &PLATFORM.to_string());
     let config = Config {
         app_id: text(start, "app_id"),
-        app_secret: text(start, "app_secret"),
+        app_secret: Secret::new(text(start, "app_secret")),
         domain: Domain::Custom(&domain),
         dangerously_allow_plaintext: true,
         gate: GateRules {

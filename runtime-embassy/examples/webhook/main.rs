@@ -21,7 +21,7 @@ use embassy_futures::select::{select, select3};
 use embassy_net::{IpAddress, Stack};
 use embedded_io_async::Write as _;
 use larkwire_embassy::core::webhook::{Freshness, PostSlot, Quota, QuotaEntry, Webhook, WebhookRules};
-use larkwire_embassy::core::{Bot, Config, GateRules, LinkMode, OwnOpenId, Region, Seed, Slots, UnixMillis};
+use larkwire_embassy::core::{Bot, Config, GateRules, LinkMode, OwnOpenId, Region, Secret, Seed, Slots, UnixMillis};
 use larkwire_embassy::webhook::Posts;
 use larkwire_embassy::{Buffers, Channel, Resources};
 
@@ -58,7 +58,7 @@ async fn bot(stack: Stack<'static>) {
     let mut tables = buffers.tables();
     let config = Config {
         app_id: "cli_0123456789abcdef",
-        app_secret: "secret",
+        app_secret: Secret::new("secret"),
         gate: GateRules { allowed_users: &["*"], ..GateRules::default() },
         link: LinkMode::Off,
         own_open_id: OwnOpenId::Unused,
@@ -68,7 +68,10 @@ async fn bot(stack: Stack<'static>) {
 
     // How old a request may be has no default: this board knows the time, and refuses requests until it does.
     let freshness = Freshness::Within { seconds: 3600 };
-    let rules = WebhookRules { max_body: BODY, ..WebhookRules::new(ENCRYPT_KEY, VERIFICATION_TOKEN, freshness) };
+    let rules = WebhookRules {
+        max_body: BODY,
+        ..WebhookRules::new(Secret::new(ENCRYPT_KEY), Secret::new(VERIFICATION_TOKEN), freshness)
+    };
     let mut texts = [0; 64];
     let webhook = Webhook::new(&rules, Region::fixed(&mut texts)).unwrap();
     let mut room = [[0; BODY]; 2];

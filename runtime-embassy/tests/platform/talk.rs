@@ -2,7 +2,7 @@
 
 use larkwire_conformance::platform::{Kind, Push};
 use larkwire_core::fault::{DropReason, FatalReason};
-use larkwire_core::{AckReactions, Config, GateRules, Locale};
+use larkwire_core::{AckReactions, Config, GateRules, Locale, Secret};
 use larkwire_embassy::{Client, End, Notice};
 use serde_json::{Value, json};
 
@@ -144,7 +144,7 @@ fn a_click_shows_what_the_program_responds() {
 fn a_wrong_secret_ends_the_bot_with_the_words_of_the_platform() {
     story(async |world| {
         let platform = &world.platform;
-        let config = Config { app_secret: "not-this-one", ..world.config() };
+        let config = Config { app_secret: Secret::new("not-this-one"), ..world.config() };
         let ended = world.run(config, echo, async |client| {
             client.ended().await;
         });

@@ -6,7 +6,7 @@ use embassy_futures::join::join3;
 use embassy_futures::select::{Either, select};
 use embassy_net::Stack;
 use larkwire_conformance::platform::{Platform, PlatformConfig};
-use larkwire_core::{Bot, Buffers, Config, Domain, GateRules, OwnOpenId, Seed};
+use larkwire_core::{Bot, Buffers, Config, Domain, GateRules, OwnOpenId, Secret, Seed};
 use larkwire_embassy::{Channel, Client, Resources};
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
@@ -59,7 +59,7 @@ impl World {
     pub(crate) fn config(&self) -> Config<'static> {
         Config {
             app_id: APP_ID,
-            app_secret: SECRET,
+            app_secret: Secret::new(SECRET),
             domain: Domain::Custom(self.base_url),
             gate: GateRules { allowed_users: &["*"], ..GateRules::default() },
             own_open_id: OwnOpenId::Unused,

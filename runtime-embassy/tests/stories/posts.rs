@@ -13,7 +13,7 @@ use embassy_futures::{poll_once, yield_now};
 use embassy_net::Stack;
 use larkwire_core::fault::DropReason;
 use larkwire_core::webhook::{Freshness, PostSlot, Quota, QuotaEntry, Refusal, RequestHead, Webhook, WebhookRules};
-use larkwire_core::{Bot, Buffers, Config, LinkMode, Region, Seed, Slots, UnixMillis};
+use larkwire_core::{Bot, Buffers, Config, LinkMode, Region, Secret, Seed, Slots, UnixMillis};
 use larkwire_embassy::webhook::{ANSWER, Posts, WAITING};
 use larkwire_embassy::{Channel, Client, End, Notice, Resources};
 use serde_json::json;
@@ -120,7 +120,7 @@ async fn run<F: Future<Output = ()>>(
     let tables = leak(leak(Buffers::<2048, 1024, 2048, 1024, 64>::new()).tables());
     let config = Config { link: LinkMode::Off, ..config() };
     let mut bot = Bot::new(config, tables.storage(), Seed([7; 32])).unwrap();
-    let rules = WebhookRules { max_body: BODY, ..WebhookRules::new(KEY, TOKEN, freshness) };
+    let rules = WebhookRules { max_body: BODY, ..WebhookRules::new(Secret::new(KEY), Secret::new(TOKEN), freshness) };
     let webhook = Webhook::new(&rules, Region::fixed(leak([0; 64]))).unwrap();
     let slots = leak([[0; BODY]; WAITING + 1]).each_mut().map(|room| PostSlot::new(Region::fixed(room)));
     bot.accept_posts(&webhook, Slots::fixed(leak(slots)));

@@ -6,12 +6,12 @@ use larkwire_core::wire::url::Url;
 use larkwire_core::{AckReactions, Config, Domain, Locale};
 
 use super::credentials::{self, Secrets, Surroundings, variable_part};
-use super::secret::Secret;
 use super::table::{Blank, Table};
 use super::text::Source;
 use super::users::{self, is_invisible, show};
 use super::webhook;
 use super::{BotConfig, ReceiveMode};
+use crate::Secret;
 
 /// A bot and what was found out on the way.
 pub(super) struct Checked {
@@ -108,7 +108,12 @@ fn region(table: &mut Table<'_>) -> (bool, Option<String>) {
             None
         }
         _ => {
-            let probe = Config { app_id: "x", app_secret: "x", domain: Domain::Custom(text), ..Config::default() };
+            let probe = Config {
+                app_id: "x",
+                app_secret: larkwire_core::Secret::new("x"),
+                domain: Domain::Custom(text),
+                ..Config::default()
+            };
             if let Err(error) = probe.check() {
                 table.error(at, "domain", &format!("cannot be used: {}", error.to_string().replace("domain: ", "")));
             }

@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use larkwire_core::Config;
+use zeroize::Zeroizing;
 
-use super::secret::Secret;
 use super::table::{Blank, Table};
 use super::text;
+use crate::Secret;
 
 /// A secret's file that is longer than this is another file.
 const SECRET_LIMIT: u64 = 16 * 1024;
@@ -22,12 +23,13 @@ pub(super) struct Surroundings<'a> {
 
 impl Surroundings<'_> {
     /// The first variable for `key` that is set, and its value without white space around it.
-    fn variable(&self, table: &Table<'_>, key: &str) -> Option<(String, String)> {
+    fn variable(&self, table: &Table<'_>, key: &str) -> Option<(String, Zeroizing<String>)> {
         let key = key.to_ascii_uppercase();
         let named = table.name.map(|name| format!("LARKWIRE_{}_{key}", variable_part(name)));
         let plain = (self.alone || table.name.is_none()).then(|| format!("LARKWIRE_{key}"));
         named.into_iter().chain(plain).find_map(|name| {
-            let value = (self.env)(&name)?.trim().to_owned();
+            let value = Zeroizing::new((self.env)(&name)?);
+            let value = Zeroizing::new(value.trim().to_owned());
             (!value.is_empty()).then_some((name, value))
         })
     }
@@ -69,15 +71,15 @@ impl Secrets {
             table.error(table.place(&file_key), &file_key, &what);
         }
         let taken = if let Some((variable, value)) = around.variable(table, key) {
-            self.all.push(Secret::new(value.clone()));
+            self.all.push(Secret::from(value.as_str()));
             if value.chars().any(char::is_control) {
                 let what = format!("from {variable} holds line breaks or other control characters: remove them");
                 table.error(table.at, key, &what);
             }
-            Some(Secret::new(value))
+            Some(Secret::from(value.as_str()))
         } else if let Some((variable, path)) = around.variable(table, &file_key) {
             let origin = format!("from {variable}");
-            from_file(table, table.at, &file_key, &origin, Path::new(&path))
+            from_file(table, table.at, &file_key, &origin, Path::new(path.as_str()))
         } else if let Some(text) = written {
             Some(Secret::new(text))
         } else if let Some(path) = path {
@@ -104,18 +106,18 @@ fn from_file(table: &mut Table<'_>, at: usize, key: &str, origin: &str, path: &P
         table.error(at, key, &format!("{origin} gives no secret: {reason}"));
     }
     // After an error an empty one, so that it is not missing as well.
-    Some(Secret::new(text.unwrap_or_default()))
+    Some(text.unwrap_or_else(|_| Secret::from("")))
 }
 
 /// The one line of a secret's file.
-fn alone(bytes: &[u8]) -> Result<String, String> {
+fn alone(bytes: &[u8]) -> Result<Secret, String> {
     let text = text::decode(bytes).map_err(|(_, reason)| reason.to_owned())?.trim();
     if text.is_empty() {
         Err("the file is empty".into())
     } else if text.chars().any(char::is_control) {
         Err("the file must hold the secret alone, in one line".into())
     } else {
-        Ok(text.to_owned())
+        Ok(Secret::from(text))
     }
 }
 
@@ -132,7 +134,7 @@ pub(super) fn app(table: &mut Table<'_>, around: &Surroundings<'_>, secrets: &mu
     let errors = table.errors();
     let written = table.trimmed("app_id", Blank::Absent);
     let (origin, id) = match around.variable(table, "app_id") {
-        Some((variable, id)) => (format!("from {variable} "), id),
+        Some((variable, id)) => (format!("from {variable} "), id.to_string()),
         None => (String::new(), written.unwrap_or_default().to_owned()),
     };
     if id.is_empty() {

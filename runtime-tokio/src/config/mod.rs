@@ -15,7 +15,6 @@ mod check;
 mod credentials;
 mod find;
 mod nearest;
-mod secret;
 mod settings;
 mod table;
 mod text;
@@ -30,14 +29,14 @@ use std::path::{Path, PathBuf};
 use larkwire_core::{AckReactions, Locale};
 use toml::de::DeTable;
 
-pub use secret::Secret;
+use crate::Secret;
 
 use check::Checked;
 use credentials::Surroundings;
 use text::Source;
 
 /// One bot, as its table describes it. Every value is checked; what is absent in the file has its default here.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct BotConfig {
     /// `NAME` of `[lark.NAME]`; `None` in every other table.
@@ -102,6 +101,19 @@ pub struct BotConfig {
     pub split_text_at: usize,
     /// What works, but perhaps not as meant. Each is a sentence of its own with its line.
     pub warnings: Vec<String>,
+}
+
+impl fmt::Debug for BotConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BotConfig")
+            .field("table", &self.table)
+            .field("app_id", &self.app_id)
+            .field("domain", &self.effective_domain())
+            .field("receive_mode", &self.receive_mode)
+            .field("enabled", &self.enabled)
+            .field("warnings", &self.warnings)
+            .finish_non_exhaustive()
+    }
 }
 
 impl BotConfig {

@@ -11,7 +11,7 @@ impl From<&BotConfig> for Settings {
     /// [`Settings::webhook`] (feature `webhook`). Where to serve it ([`port`](BotConfig::port),
     /// [`webhook_path`](BotConfig::webhook_path), …) is the caller's to look at.
     fn from(bot: &BotConfig) -> Self {
-        let mut settings = Self::new(&bot.app_id, bot.app_secret.expose())
+        let mut settings = Self::new(&bot.app_id, bot.app_secret.clone())
             .domain(bot.effective_domain())
             .mention_only(bot.mention_only)
             .respond_to_mention_all(bot.respond_to_mention_all)

@@ -4,12 +4,15 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use zeroize::Zeroizing;
+
 /// More than this is no configuration file.
 pub(super) const CONFIG_LIMIT: u64 = 1024 * 1024;
 
 /// A file's bytes.
 pub(super) struct Bytes {
-    pub(super) bytes: Vec<u8>,
+    /// Secrets may stand in it.
+    pub(super) bytes: Zeroizing<Vec<u8>>,
     /// Every user of this machine can read it, and its owner could change that.
     pub(super) open_to_all: bool,
 }
@@ -22,7 +25,9 @@ pub(super) fn read(path: &Path, limit: u64) -> Result<Bytes, String> {
     if about.is_dir() {
         return Err("this is a folder; name a file in it".into());
     }
-    let mut bytes = Vec::new();
+    // Room for all of it at once: a vector that grows would leave copies behind.
+    let room = usize::try_from(about.len().min(limit)).unwrap_or_default().saturating_add(1);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(room));
     file.take(limit + 1).read_to_end(&mut bytes).map_err(describe)?;
     if bytes.len() as u64 > limit {
         return Err(format!("it is longer than {} KiB; is it the right file?", limit / 1024));

@@ -4,9 +4,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
 use super::credentials::{self, Surroundings};
-use super::secret::Secret;
 use super::table::{Blank, Table};
 use super::{BotConfig, ReceiveMode};
+use crate::Secret;
 
 /// What the platform waits between an event and the next try is up to 6 h; a day is more than any clock is wrong.
 const LONGEST_AGE: u64 = 24 * 60 * 60;

@@ -5,6 +5,7 @@ use std::fmt;
 use larkwire_core::webhook::{Freshness, MAX_BODY, PostSlot, Webhook, WebhookRules};
 use larkwire_core::{Bot, Region, Slots};
 
+use crate::secret::Secret;
 use crate::settings::SettingsError;
 
 /// Posted events that may wait for the inbox, or for an answer, at once.
@@ -14,8 +15,8 @@ const WAITING: usize = 64;
 /// both are required.
 #[derive(Clone)]
 pub struct WebhookSettings {
-    encrypt_key: String,
-    verification_token: String,
+    encrypt_key: Secret,
+    verification_token: Secret,
     max_age_secs: u32,
     max_body: usize,
     old_cards: bool,
@@ -31,7 +32,7 @@ impl fmt::Debug for WebhookSettings {
 
 impl WebhookSettings {
     /// A webhook that trusts whoever knows both keys, and nobody else.
-    pub fn new(encrypt_key: impl Into<String>, verification_token: impl Into<String>) -> Self {
+    pub fn new(encrypt_key: impl Into<Secret>, verification_token: impl Into<Secret>) -> Self {
         Self {
             encrypt_key: encrypt_key.into(),
             verification_token: verification_token.into(),
@@ -83,14 +84,15 @@ impl WebhookSettings {
     /// Makes the webhook, and room for its events in the bot.
     pub(crate) fn open(&self, bot: &mut Bot<'static>) -> Result<Webhook<'static>, SettingsError> {
         let freshness = Freshness::Within { seconds: self.max_age_secs };
-        let mut rules = WebhookRules::new(self.encrypt_key.trim(), self.verification_token.trim(), freshness);
+        let mut rules = WebhookRules::new(self.encrypt_key.trimmed(), self.verification_token.trimmed(), freshness);
         rules.max_body = self.max_body;
         rules.old_cards = self.old_cards;
         rules.allow_missing_token = self.allow_missing_token;
         rules.dangerously_allow_missing_keys = self.missing_keys;
-        let texts = rules.encrypt_key.len() + rules.verification_token.len();
+        let keys = [rules.encrypt_key, rules.verification_token].map(|key| key.expose());
+        let texts = keys.iter().map(|key| key.len()).sum::<usize>();
         let webhook = Webhook::new(&rules, Region::growable(texts.max(1)))?;
-        if rules.encrypt_key.is_empty() || rules.verification_token.is_empty() {
+        if keys.iter().any(|key| key.is_empty()) {
             tracing::error!(
                 "DANGER: this webhook runs without an Encrypt Key or a Verification Token: whoever reaches it can make \
                  the bot do anything"
@@ -107,7 +109,7 @@ impl WebhookSettings {
 impl From<&crate::config::BotConfig> for WebhookSettings {
     /// The keys of a bot with `receive_mode = "webhook"`. Without them, which no such bot of a file is, nothing starts.
     fn from(bot: &crate::config::BotConfig) -> Self {
-        let key = |key: &Option<crate::config::Secret>| key.as_ref().map_or("", |key| key.expose()).to_owned();
+        let key = |key: &Option<Secret>| key.clone().unwrap_or_else(|| Secret::from(""));
         Self::new(key(&bot.encrypt_key), key(&bot.verification_token))
             .max_age_secs(bot.webhook_max_age_secs)
             .max_body(bot.webhook_max_body)

@@ -6,7 +6,7 @@ use larkwire_core::fault::CallFault;
 use larkwire_core::wire::json::Str;
 use larkwire_core::wire::writer::TooSmall;
 use larkwire_core::{
-    AckReactions, Body, Call, CallAnswer, Config, Domain, GateRules, LinkMode, Locale, OnFatal, ReceiveIdType,
+    AckReactions, Body, Call, CallAnswer, Config, Domain, GateRules, LinkMode, Locale, OnFatal, ReceiveIdType, Secret,
 };
 
 use crate::suite::shim;
@@ -20,7 +20,7 @@ pub(super) fn config<R>(start: &shim::Start, make: impl FnOnce(Config<'_>) -> R)
     let allowed: Vec<&str> = allowed.iter().map(String::as_str).collect();
     make(Config {
         app_id: &start.app_id,
-        app_secret: &start.app_secret,
+        app_secret: Secret::new(&start.app_secret),
         domain: Domain::Custom(&start.base_url),
         pong_timeout_ms: settings.pong_timeout_ms.unwrap_or(default.pong_timeout_ms),
         dedup_window_ms: settings.dedup_window_s.map_or(default.dedup_window_ms, |seconds| seconds * 1000),

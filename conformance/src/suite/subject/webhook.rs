@@ -17,7 +17,7 @@ use larkwire_core::webhook::{
 };
 use larkwire_core::wire::http::{HeadScan, HttpError};
 use larkwire_core::wire::writer::Writer;
-use larkwire_core::{Bot, Region, Slots};
+use larkwire_core::{Bot, Region, Secret, Slots};
 use tokio::io::{AsyncRead as _, AsyncWrite as _, DuplexStream, ReadBuf};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::Instant;
@@ -57,7 +57,7 @@ impl Door {
     ) -> Result<Self, String> {
         let WebhookSettings { encrypt_key, verification_token, options } = settings;
         let freshness = Freshness::Within { seconds: options.max_age_secs.unwrap_or(3600) };
-        let mut rules = WebhookRules::new(encrypt_key, verification_token, freshness);
+        let mut rules = WebhookRules::new(Secret::new(encrypt_key), Secret::new(verification_token), freshness);
         rules.max_body = options.max_body.unwrap_or(rules.max_body);
         rules.old_cards = options.old_cards.unwrap_or_default();
         rules.allow_missing_token = options.allow_missing_token.unwrap_or_default();

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use larkwire_core::{
     Attempt, Bot, Buffers, Call, CallId, Closed, Config, Domain, End, GateRules, Instant, Lane, Notice, OwnOpenId,
-    Seed, State, Storage, Verdict, Wish,
+    Secret, Seed, State, Storage, Verdict, Wish,
 };
 
 use super::{APP_ID, Pb, Request, SECRET, Script, to_hex, ws};
@@ -130,7 +130,7 @@ pub(crate) struct World {
 pub(crate) fn config() -> Config<'static> {
     Config {
         app_id: APP_ID,
-        app_secret: SECRET,
+        app_secret: Secret::new(SECRET),
         domain: Domain::Feishu,
         own_open_id: OwnOpenId::Unused,
         gate: GateRules { allowed_users: &["*"], ..GateRules::default() },

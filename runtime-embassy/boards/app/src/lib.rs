@@ -22,7 +22,7 @@ use core::pin::pin;
 
 use embassy_futures::select::{Either, select};
 use larkwire_embassy::core::config::ConfigError;
-use larkwire_embassy::core::{AckReactions, Config, Domain, GateRules, OwnOpenId, Seed};
+use larkwire_embassy::core::{AckReactions, Config, Domain, GateRules, OwnOpenId, Secret, Seed};
 use larkwire_embassy::{Connect, End, Stats, WallClock};
 
 pub use beat::seed;
@@ -38,12 +38,12 @@ pub use room::{Engine, Program, Room, TcpRoom};
 pub type Say = fn(core::fmt::Arguments<'_>);
 
 /// What a board is told about its bot.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Settings<'a> {
     /// `cli_` and 16 hexadecimal digits.
     pub app_id: &'a str,
     /// The app's secret.
-    pub app_secret: &'a str,
+    pub app_secret: Secret<'a>,
     /// The open platform, `https://…`; `http://…` only with `plaintext`.
     pub base_url: &'a str,
     /// Who may speak to the bot; `*` is everybody, an empty list nobody.

@@ -3,7 +3,7 @@
 use embassy_net::Stack;
 use larkwire_board_app::{Engine, Program, Room, Settings, echo};
 use larkwire_embassy::core::config::ConfigError;
-use larkwire_embassy::core::{AckReactions, Seed};
+use larkwire_embassy::core::{AckReactions, Secret, Seed};
 
 use crate::host::{Arguments, say};
 
@@ -22,7 +22,7 @@ pub(crate) async fn set_up(
     static ROOM: Room = Room::new();
     let settings = Settings {
         app_id: arguments.app_id,
-        app_secret: arguments.app_secret,
+        app_secret: Secret::new(arguments.app_secret),
         base_url: arguments.base_url,
         allowed_users: &[arguments.allowed_user],
         plaintext: !cfg!(feature = "tls"),

@@ -21,7 +21,7 @@ use embassy_futures::join::join;
 use embassy_net::{Runner, Stack, StackResources};
 use embassy_net_driver_channel as channel;
 use larkwire_board_app::{Board, Engine, Program, Room, SOCKETS, Settings, TcpRoom, run, seed, set_up};
-use larkwire_embassy::core::AckReactions;
+use larkwire_embassy::core::{AckReactions, Secret};
 use larkwire_embassy::{Clock, Entropy, EntropyFailed, Sntp};
 use riscv_rt as _;
 use static_cell::{ConstStaticCell, StaticCell};
@@ -44,7 +44,7 @@ async fn main(spawner: Spawner) {
     // What the linker cannot see through is what a board would be told.
     let settings = Settings {
         app_id: black_box("cli_0123456789abcdef"),
-        app_secret: black_box("secret"),
+        app_secret: Secret::new(black_box("secret")),
         base_url: black_box("http://10.0.2.2:8000"),
         allowed_users: &["*"],
         plaintext: true,

@@ -2,7 +2,7 @@
 
 use embassy_time::Duration;
 use larkwire_board_app::Settings;
-use larkwire_embassy::core::AckReactions;
+use larkwire_embassy::core::{AckReactions, Secret};
 
 /// Whom to ask for the time.
 pub(crate) const NTP_SERVER: &str = or(option_env!("LARKWIRE_NTP_SERVER"), "pool.ntp.org");
@@ -12,7 +12,7 @@ pub(crate) const WATCHDOG: Duration = Duration::from_secs(8);
 /// The bot's. Without an app id the image says so and rests.
 pub(crate) const SETTINGS: Settings<'static> = Settings {
     app_id: or(option_env!("LARKWIRE_APP_ID"), ""),
-    app_secret: or(option_env!("LARKWIRE_APP_SECRET"), ""),
+    app_secret: Secret::new(or(option_env!("LARKWIRE_APP_SECRET"), "")),
     base_url: or(
         option_env!("LARKWIRE_BASE_URL"),
         if cfg!(feature = "tls") { "https://open.feishu.cn" } else { "http://192.168.1.2:8000" },

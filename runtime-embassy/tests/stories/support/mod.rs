@@ -18,7 +18,7 @@ use embassy_net::Stack;
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::signal::Signal;
 use embedded_io_async::{ErrorType, Read};
-use larkwire_core::{Bot, Closed, Config, Domain, GateRules, OwnOpenId, Seed};
+use larkwire_core::{Bot, Closed, Config, Domain, GateRules, OwnOpenId, Secret, Seed};
 use larkwire_embassy::{
     Buffers, Channel, Client, Connect, Destination, End, Events, Notice, Resources, Stats, Stream, TcpConnect,
     TcpStream, TcpWriter,
@@ -105,7 +105,7 @@ pub(crate) struct Ended {
 pub(crate) fn config() -> Config<'static> {
     Config {
         app_id: APP_ID,
-        app_secret: "s3cr3t",
+        app_secret: Secret::new("s3cr3t"),
         domain: Domain::Custom("http://platform.test:8000"),
         gate: GateRules { allowed_users: &["*"], ..GateRules::default() },
         own_open_id: OwnOpenId::Unused,

@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use larkwire_tokio::Settings;
 use larkwire_tokio::config::{self, BotConfig, ConfigError, Loaded};
 use larkwire_tokio::core::AckReactions;
+use larkwire_tokio::{Secret, Settings};
+use zeroize::Zeroizing;
 
 use crate::args::{Connection, Run};
 use crate::exit::Exit;
@@ -150,7 +151,7 @@ fn from_flags(flags: &Connection, env: impl Fn(&str) -> Option<String>) -> Resul
     let secret = if let Some(path) = &flags.app_secret_file {
         read_secret(path)?
     } else if let Some(secret) = env("LARKWIRE_APP_SECRET") {
-        secret
+        Secret::from(secret)
     } else if let Some(path) = env("LARKWIRE_APP_SECRET_FILE") {
         read_secret(Path::new(&path))?
     } else {
@@ -162,12 +163,13 @@ fn from_flags(flags: &Connection, env: impl Fn(&str) -> Option<String>) -> Resul
     Ok(Bot { name: None, settings: Settings::new(app_id, secret), config: None, warnings: Vec::new() })
 }
 
-fn read_secret(path: &Path) -> Result<String, Exit> {
-    let secret =
-        std::fs::read_to_string(path).map_err(|error| Exit::configuration(format!("{}: {error}", path.display())))?;
+fn read_secret(path: &Path) -> Result<Secret, Exit> {
+    let secret = std::fs::read_to_string(path)
+        .map(Zeroizing::new)
+        .map_err(|error| Exit::configuration(format!("{}: {error}", path.display())))?;
     match secret.trim() {
         "" => Err(Exit::configuration(format!("{} is empty", path.display()))),
-        secret => Ok(secret.to_owned()),
+        secret => Ok(Secret::from(secret)),
     }
 }
 

@@ -16,7 +16,7 @@ use embassy_sync::signal::Signal;
 use embassy_time::{Duration, Instant, Timer};
 use larkwire_embassy::core::config::ConfigError;
 use larkwire_embassy::core::{
-    AckReactions, Body, Call, Config, Domain, GateRules, Locale, OnFatal, ReceiveIdType, ResponseId, Seed, Short,
+    Secret,    AckReactions, Body, Call, Config, Domain, GateRules, Locale, OnFatal, ReceiveIdType, ResponseId, Seed, Short,
 };
 use larkwire_embassy::{CallData, CallError, Client, End, Event};
 
@@ -102,7 +102,7 @@ impl Control {
         room.set_up(
             of_profile(Config {
                 app_id: start.text("app_id"),
-                app_secret: start.text("app_secret"),
+                app_secret: Secret::new(start.text("app_secret")),
                 domain: Domain::Custom(start.text("base_url")),
                 source: "board",
                 dangerously_allow_plaintext: true,

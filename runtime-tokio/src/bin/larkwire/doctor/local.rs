@@ -6,7 +6,7 @@ use std::path::Path;
 
 use larkwire_tokio::config::BotConfig;
 use larkwire_tokio::connect::{Destination, NetConnect};
-use larkwire_tokio::core::{AckReactions, Bot as Engine, Config, Instant, LinkMode, OwnOpenId, Seed, Storage};
+use larkwire_tokio::core::{AckReactions, Bot as Engine, Config, Instant, LinkMode, OwnOpenId, Secret, Seed, Storage};
 
 use super::probe::show;
 use super::report::Say;
@@ -128,8 +128,13 @@ fn look(path: &Path, app_id: &str) -> io::Result<Memory> {
     }
     let mut bytes = Vec::new();
     (&file).take(LONGEST).read_to_end(&mut bytes)?;
-    let config =
-        Config { app_id, app_secret: "-", link: LinkMode::Off, own_open_id: OwnOpenId::Unused, ..Config::default() };
+    let config = Config {
+        app_id,
+        app_secret: Secret::new("-"),
+        link: LinkMode::Off,
+        own_open_id: OwnOpenId::Unused,
+        ..Config::default()
+    };
     let mut engine = Engine::new(config, Storage::growable(), Seed([0; 32])).map_err(io::Error::other)?;
     let restored = if bytes.is_empty() { Ok(0) } else { engine.restore_seen(Instant::ZERO, &bytes) };
     Ok(restored.map_or_else(|error| Memory::Bad(error.to_string()), Memory::Good))

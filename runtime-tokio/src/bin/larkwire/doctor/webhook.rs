@@ -6,7 +6,7 @@ use std::time::Duration;
 use larkwire_conformance::platform::{AppSpec, Kind, Platform, PlatformConfig, Push, WebhookSpec};
 use larkwire_tokio::config::BotConfig;
 use larkwire_tokio::webhook::Server;
-use larkwire_tokio::{Client, Settings};
+use larkwire_tokio::{Client, Secret, Settings};
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 
@@ -104,7 +104,7 @@ async fn ask(config: &BotConfig, at: Option<SocketAddr>) -> Result<(), String> {
     let server = server.map_err(|error| said(&error))?;
 
     let url = format!("http://{}{}", at.unwrap_or(server.local_addr()), config.webhook_path);
-    let key = |key: &Option<larkwire_tokio::config::Secret>| key.as_ref().map_or("", |key| key.expose()).to_owned();
+    let key = |key: &Option<Secret>| key.as_ref().map_or("", Secret::expose).to_owned();
     let spec = WebhookSpec::new(&config.app_id, url, key(&config.verification_token));
     platform.subscribe_webhook(spec.encrypt_key(key(&config.encrypt_key))).map_err(|error| said(&error))?;
     let verdict = platform.challenge(&config.app_id).await.map_err(|error| said(&error))?;
