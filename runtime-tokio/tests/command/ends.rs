@@ -139,5 +139,9 @@ async fn the_secret_is_never_shown_however_much_is_asked_for() {
         for secret in [SECRET, "ticket=", "access_key=", "Bearer"] {
             assert!(!said.contains(secret), "{said}");
         }
+        for secret in platform.secrets() {
+            assert!(!said.contains(&secret), "{secret} in {said}");
+        }
     }
+    assert!(platform.secrets().len() >= 6, "the app's, a token, and two for each of two connections");
 }

@@ -1,6 +1,10 @@
 //! What must not be seen by anybody.
 
-use larkwire_conformance::platform::{Kind, Switch, UrlFault};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use larkwire_conformance::platform::{Kind, Switch, UrlFault, WebhookSpec};
+use larkwire_tokio::webhook::{Server, WebhookSettings};
+use larkwire_tokio::{Client, Events};
 
 use crate::log::Log;
 use crate::support::*;
@@ -54,5 +58,48 @@ async fn secrets_tokens_and_tickets_are_in_no_log_and_no_debug_output() {
         for said in lines.iter().chain([&debug]) {
             assert!(!said.contains(&secret), "{secret} in {said}");
         }
+    }
+}
+
+const KEY: &str = "k-Canary0fTheWebhook";
+const TOKEN: &str = "t-Canary0fTheWebhook";
+
+/// What a program that panics would print of everything it may hold.
+async fn shown(client: &Client, events: &mut Events, rest: &[&dyn std::fmt::Debug]) -> String {
+    let event = soon(events.recv()).await.unwrap();
+    let answer = soon(client.reply_text(&event.message_id().unwrap(), "answer")).await.unwrap();
+    let wrong = soon(client.reply_text("om_gone", "answer")).await.unwrap_err();
+    let all: &[&dyn std::fmt::Debug] = &[client, events, &event, &answer, &wrong, &wrong.to_string()];
+    let all: Vec<_> = all.iter().chain(rest).collect();
+    let panicked = catch_unwind(AssertUnwindSafe(|| panic!("{all:?} {all:#?} {:?}", client.stats()))).unwrap_err();
+    *panicked.downcast::<String>().unwrap()
+}
+
+#[tokio::test]
+async fn a_panic_that_prints_all_a_program_holds_shows_no_secret() {
+    let log = Log::start();
+    let platform = platform().await;
+    let hook = WebhookSettings::new(KEY, TOKEN);
+    let settings = settings(&platform).webhook(hook.clone());
+    let (client, mut events) = Client::start(&settings).unwrap();
+    let service = client.webhook().unwrap();
+    let server = Server::new().route("/lark", service.clone());
+    let unbound = format!("{server:?}");
+    let server = server.bind(("127.0.0.1", 0)).await.unwrap();
+    log.wait("the bot knows itself").await;
+    let url = format!("http://{}/lark", server.local_addr());
+    platform.subscribe_webhook(WebhookSpec::new(APP, url, TOKEN).encrypt_key(KEY)).unwrap();
+    assert!(platform.challenge(APP).await.unwrap().passed());
+    platform.push(&text("posted").message_id("om_1")).unwrap();
+    let shown = shown(&client, &mut events, &[&settings, &hook, &service, &server, &unbound]).await;
+    let wrong = [WebhookSettings::new(KEY, " "), WebhookSettings::new(" ", TOKEN)].map(|hook| {
+        let error = Client::start(&settings.clone().webhook(hook)).unwrap_err();
+        format!("{error} {error:?}")
+    });
+    let said = log.lines().into_iter().chain(wrong).chain([shown]).collect::<Vec<_>>();
+    let secrets = platform.secrets().into_iter().chain([KEY, TOKEN].map(str::to_owned)).collect::<Vec<_>>();
+    assert!(secrets.len() >= 4, "the app's, a token, and the webhook's two: {secrets:?}");
+    for secret in secrets {
+        assert!(secret.len() > 4 && !said.iter().any(|said| said.contains(&secret)), "{secret} in {said:#?}");
     }
 }
