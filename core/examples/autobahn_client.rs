@@ -263,7 +263,9 @@ impl Connection {
     fn hang_up(mut self) {
         let by = Instant::now().checked_add(GOODBYE);
         let mut rest = [0; 4096];
-        while let Some(left) = by.and_then(|by| by.checked_duration_since(Instant::now())).filter(|left| !left.is_zero()) {
+        while let Some(left) =
+            by.and_then(|by| by.checked_duration_since(Instant::now())).filter(|left| !left.is_zero())
+        {
             if self.stream.set_read_timeout(Some(left)).is_err() || !matches!(self.stream.read(&mut rest), Ok(1..)) {
                 break;
             }
