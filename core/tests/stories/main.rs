@@ -23,6 +23,7 @@ mod gate;
 mod callbacks;
 mod defects;
 mod discovery;
+mod documents;
 mod identity;
 mod inbox;
 mod liveness;
