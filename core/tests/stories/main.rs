@@ -33,6 +33,7 @@ mod requests;
 mod restart;
 mod resting;
 mod shutdown;
+mod socket;
 mod tokens;
 mod turns;
 mod upgrade;
