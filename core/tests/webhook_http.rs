@@ -114,6 +114,32 @@ fn a_head_that_is_no_http_1_request_is_refused() {
 }
 
 #[test]
+fn h36_a_target_is_a_path_of_this_host_and_nothing_else() {
+    for wrong in [
+        "http://bot.example/lark",
+        "HTTPS://bot.example/lark",
+        "//evil.example/lark",
+        "//",
+        "bot.example:443",
+        "*",
+        "lark",
+        "?a=b",
+        "\\lark",
+        "%2Flark",
+    ] {
+        for method in ["POST", "GET", "OPTIONS", "CONNECT"] {
+            let text = format!("{method} {wrong} HTTP/1.1\r\nHost: bot.example\r\n\r\n");
+            assert_eq!(read(text.as_bytes()), Err(HttpError::Head), "{method} {wrong}");
+        }
+    }
+    assert_eq!(Reply::to_malformed(HttpError::Head).status, 400);
+    for (target, path) in [("/", "/"), ("/lark?//x", "/lark"), ("/a//b", "/a//b"), ("/lark/../x", "/lark/../x")] {
+        let text = format!("POST {target} HTTP/1.1\r\nHost: bot.example\r\n\r\n");
+        assert_eq!(read(text.as_bytes()).unwrap().unwrap().path, path);
+    }
+}
+
+#[test]
 fn a_head_is_as_long_as_an_answers_may_be() {
     let line = |name: usize, value: usize| format!("{}: {}\r\n", "n".repeat(name), "v".repeat(value));
     assert!(with(&line(MAX_NAME, 1)).is_ok());

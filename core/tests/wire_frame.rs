@@ -14,6 +14,8 @@ use larkwire_core::wire::writer::{TooSmall, Writer};
 use prost::Message;
 use serde_json::Value;
 
+#[path = "wire_frame/edge.rs"]
+mod edge;
 #[path = "support/pb.rs"]
 #[allow(dead_code, reason = "the stories use the rest")]
 mod pb;

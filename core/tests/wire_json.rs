@@ -15,6 +15,9 @@ use larkwire_core::wire::json::{
 use larkwire_core::wire::writer::{TooSmall, Writer};
 use proptest::prelude::*;
 
+#[path = "wire_json/classes.rs"]
+mod classes;
+
 /// Reads a document the two ways there are: skipped as a whole, and walked. Both must say the same.
 fn read(bytes: &[u8]) -> Result<serde_json::Value, Error> {
     let mut reader = Reader::from_bytes(bytes)?;

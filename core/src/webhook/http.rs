@@ -35,7 +35,8 @@ impl<'a> Request<'a> {
     ///
     /// # Errors
     /// Those of [`HeadScan::find`], [`Truncated`](HttpError::Truncated) without an empty line, and
-    /// [`ContentLength`](HttpError::ContentLength), [`Head`](HttpError::Head) (also for a missing or repeated Host),
+    /// [`ContentLength`](HttpError::ContentLength), [`Head`](HttpError::Head) (also for a missing or repeated Host, and
+    /// for a target that is no path of this host),
     /// [`HeadTooLong`](HttpError::HeadTooLong), [`LengthConflict`](HttpError::LengthConflict),
     /// [`TooManyHeaders`](HttpError::TooManyHeaders), [`TransferEncoding`](HttpError::TransferEncoding),
     /// [`Version`](HttpError::Version). Answer with [`Reply::to_malformed`], and close the connection.
@@ -57,6 +58,10 @@ impl<'a> Request<'a> {
         let (Some(method), Some(target), Some(minor)) = (request.method, request.path, request.version) else {
             return Err(HttpError::Head);
         };
+        // `//host` is a host to some, and whoever names one in the target speaks to a proxy.
+        if !target.starts_with('/') || target.starts_with("//") {
+            return Err(HttpError::Head);
+        }
         let count = request.headers.len();
         let lines = lines.get(..count).unwrap_or_default();
         let named = |name: &'static str| lines.iter().filter(move |line| line.name.eq_ignore_ascii_case(name));

@@ -15,7 +15,8 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use larkwire_core::webhook::Refusal;
+use larkwire_core::webhook::{Refusal, Reply};
+use larkwire_core::wire::http::HttpError;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
 use tokio::sync::watch;
@@ -212,6 +213,10 @@ async fn http(
 impl Server {
     async fn answer(&self, mut request: Request<Incoming>, peer: SocketAddr, of: &Connection) -> Response<Full<Bytes>> {
         let path = request.uri().path();
+        // As on boards: `//host` is a host to some, and whoever names one in the target speaks to a proxy.
+        if request.uri().authority().is_some() || !path.starts_with('/') || path.starts_with("//") {
+            return respond(Reply::to_malformed(HttpError::Head).into());
+        }
         let Some(service) = self.routes.get(path) else {
             let asks = matches!(*request.method(), Method::GET | Method::HEAD);
             if path == HEALTH && asks {

@@ -40,4 +40,6 @@ mod secrets;
 mod tls;
 mod tokens;
 #[cfg(feature = "webhook")]
+mod webhook_heads;
+#[cfg(feature = "webhook")]
 mod webhooks;
