@@ -158,3 +158,15 @@ fn an_ack_completes_whichever_required_field_was_missing() {
         assert_eq!(ack[..len], expected, "{missing:04b}");
     }
 }
+
+#[test]
+fn a_head_is_acked_only_when_no_field_before_the_cut_is_missing() {
+    let fields: [&[u8]; 4] = [b"\x08\x01", b"\x10\x02", b"\x18\x03", b"\x20\x01"];
+    let rest = b"\x2a\x0d\x0a\x04type\x12\x05event\x42\x7fcut";
+    for missing in 0..16_u8 {
+        let given = fields.iter().enumerate().filter(|(at, _)| missing >> at & 1 == 0);
+        let head: Vec<u8> = given.flat_map(|(_, field)| field.iter()).chain(rest).copied().collect();
+        let decoded = Frame::decode_head(&head).unwrap();
+        assert_eq!(decoded.is_some(), missing == 0, "{missing:04b}");
+    }
+}

@@ -181,6 +181,17 @@ fn when_nobody_reads_what_is_written_pings_and_goodbyes_are_left_out() {
 }
 
 #[test]
+fn an_upgrade_that_does_not_fit_what_is_to_be_sent_is_a_failed_attempt_and_no_half_request() {
+    let storage = Storage { socket_out: Region::growable(768), ..Storage::growable() };
+    let mut w = World::with(config(), storage);
+    let url = format!("wss://msg-frontier.feishu.cn/ws/v2?service_id=1&ticket=9{}", "0".repeat(700));
+    w.script.discoveries.push_back(Reply::json(200, &format!(r#"{{"code":0,"data":{{"URL":"{url}"}}}}"#)));
+    w.start();
+    w.until_open(120_000);
+    assert_eq!((w.upgrades().len(), w.discoveries().len(), w.faults().len()), (1, 2, 1), "{:?}", w.faults());
+}
+
+#[test]
 fn unused_entries_of_the_tables_are_as_the_defaults_are() {
     assert_eq!(format!("{:?}", PartSet::EMPTY), format!("{:?}", PartSet::default()));
     assert_eq!(format!("{:?}", FinishedId::EMPTY), format!("{:?}", FinishedId::default()));
