@@ -101,7 +101,7 @@ mod tests {
     use super::Pipe;
     use crate::storage::Region;
 
-    fn push(pipe: &mut Pipe<'_>, text: &str) -> bool {
+    fn say(pipe: &mut Pipe<'_>, text: &str) -> bool {
         pipe.push_with(text.len(), |w| w.bytes(text.as_bytes()), |_| {})
     }
 
@@ -109,18 +109,60 @@ mod tests {
     fn what_was_sent_can_be_wiped() {
         let mut room = [0; 32];
         let mut pipe = Pipe::new(Region::fixed(&mut room));
-        assert!(push(&mut pipe, "a secret") && push(&mut pipe, " and more"));
+        assert!(say(&mut pipe, "a secret") && say(&mut pipe, " and more"));
         pipe.discard(3);
         pipe.wipe_sent();
         assert_eq!(pipe.peek(), b"ecret and more", "there is more to send");
         pipe.discard(14);
         assert_eq!(pipe.region.slice(2, 8), b"secret", "nobody has asked yet");
-        assert!(push(&mut pipe, "short"));
+        assert!(say(&mut pipe, "short"));
         pipe.discard(5);
         pipe.wipe_sent();
         assert_eq!(pipe.region.bytes(), [0; 32], "behind the last request lay the longer one before it");
-        assert!(push(&mut pipe, "a secret"));
+        assert!(say(&mut pipe, "a secret"));
         pipe.clear();
         assert_eq!(pipe.region.bytes(), [0; 32]);
+    }
+
+    fn push(pipe: &mut Pipe<'_>, len: usize, bytes: &[u8]) -> bool {
+        pipe.push_with(len, |w| w.bytes(bytes), |bytes| bytes.make_ascii_uppercase())
+    }
+
+    #[test]
+    fn what_does_not_fit_whole_is_not_there_at_all() {
+        let mut room = [0; 8];
+        let mut pipe = Pipe::new(Region::fixed(&mut room));
+        assert!(!push(&mut pipe, 9, b"ninebytes") && pipe.is_empty());
+        assert!(push(&mut pipe, 5, b"five.") && pipe.free() == 3);
+        assert!(!push(&mut pipe, 4, b"four"));
+        // Longer than was said.
+        assert!(!push(&mut pipe, 2, b"abc"));
+        assert_eq!((pipe.peek(), pipe.len()), (b"FIVE.".as_slice(), 5));
+        // Shorter than was said.
+        assert!(push(&mut pipe, 3, b"ab"));
+        assert_eq!((pipe.peek(), pipe.free()), (b"FIVE.AB".as_slice(), 1));
+    }
+
+    #[test]
+    fn bytes_stay_in_one_piece_when_the_end_is_reached() {
+        let mut room = [0; 8];
+        let mut pipe = Pipe::new(Region::fixed(&mut room));
+        assert!(push(&mut pipe, 6, b"abcdef"));
+        pipe.discard(4);
+        assert!(push(&mut pipe, 6, b"ghijkl"));
+        assert_eq!(pipe.peek(), b"EFGHIJKL");
+        pipe.discard(usize::MAX);
+        assert!(pipe.is_empty() && pipe.free() == 8);
+    }
+
+    #[test]
+    fn what_was_cleared_is_overwritten() {
+        let mut room = *b"........";
+        let mut pipe = Pipe::new(Region::fixed(&mut room));
+        assert!(push(&mut pipe, 6, b"secret"));
+        pipe.discard(3);
+        pipe.clear();
+        assert!(pipe.is_empty());
+        assert_eq!(&room, b"\0\0\0\0\0\0..");
     }
 }

@@ -320,4 +320,18 @@ mod tests {
         region.relax(64);
         assert_eq!(region.bytes(), [0; 64]);
     }
+
+    #[test]
+    fn bytes_move_down_within_their_region_and_nowhere_else() {
+        let moved = |start, end, to| {
+            let mut bytes = *b"0123456789";
+            Region::fixed(&mut bytes).move_down(start, end, to);
+            bytes
+        };
+        assert_eq!(&moved(4, 8, 1), b"0456756789");
+        assert_eq!(&moved(1, 10, 0), b"1234567899");
+        assert_eq!(&moved(4, 4, 1), b"0123456789");
+        assert_eq!(&moved(4, 8, 4), b"0123456789");
+        assert_eq!(&moved(4, 11, 1), b"0123456789");
+    }
 }

@@ -172,3 +172,72 @@ impl Cursor {
 fn start_of(block: u32) -> usize {
     (block as usize).saturating_sub(1).saturating_mul(BLOCK)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::vec::Vec;
+
+    use super::{BLOCK, Blocks, Chain, Cursor, LINK};
+    use crate::storage::Region;
+
+    fn read(blocks: &Blocks<'_>, chain: &Chain, len: usize) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let copied = Cursor::new(chain).copy(blocks, len, |at, piece| {
+            assert_eq!(at, bytes.len());
+            bytes.extend_from_slice(piece);
+        });
+        assert_eq!(copied, bytes.len());
+        bytes
+    }
+
+    #[test]
+    fn chains_that_grow_by_turns_keep_their_bytes_apart() {
+        let mut room = [0xff; 6 * BLOCK];
+        let mut blocks = Blocks::new(Region::fixed(&mut room));
+        let (mut odd, mut even) = (Chain::EMPTY, Chain::EMPTY);
+        let (mut odd_bytes, mut even_bytes) = (Vec::new(), Vec::new());
+        for n in 0..50_u8 {
+            let (chain, bytes) = if n % 2 == 1 { (&mut odd, &mut odd_bytes) } else { (&mut even, &mut even_bytes) };
+            let piece = [n; 29];
+            assert!(blocks.append(chain, &piece), "{n}");
+            bytes.extend_from_slice(&piece);
+        }
+        assert_eq!((odd.blocks(), even.blocks()), (3, 3));
+        assert_eq!(read(&blocks, &odd, odd_bytes.len()), odd_bytes);
+        assert_eq!(read(&blocks, &even, even_bytes.len()), even_bytes);
+    }
+
+    #[test]
+    fn what_does_not_fit_the_blocks_leaves_a_chain_to_give_back() {
+        let mut room = [0; 2 * BLOCK + 100];
+        let mut blocks = Blocks::new(Region::fixed(&mut room));
+        assert_eq!(blocks.total(), 2);
+        let (mut chain, most) = (Chain::EMPTY, 2 * (BLOCK - LINK));
+        assert_eq!(
+            (chain.blocks_for(0), chain.blocks_for(1), chain.blocks_for(most), chain.blocks_for(most + 1)),
+            (0, 1, 2, 3)
+        );
+        assert!(
+            blocks.append(&mut chain, &[7; 2 * (BLOCK - LINK)]) && chain.blocks_for(0) == 0 && chain.blocks_for(1) == 1
+        );
+        assert!(!blocks.append(&mut chain, &[8]), "one byte too many");
+        blocks.release(chain);
+        // A chain without blocks gives none.
+        blocks.release(Chain::EMPTY);
+        let mut chain = Chain::EMPTY;
+        assert!(blocks.append(&mut chain, &[9; 2 * (BLOCK - LINK)]));
+        assert_eq!(read(&blocks, &chain, most), [9; 2 * (BLOCK - LINK)]);
+    }
+
+    #[test]
+    fn a_chain_is_read_to_its_last_block_and_no_further() {
+        let mut room = [0; 2 * BLOCK];
+        let mut blocks = Blocks::new(Region::fixed(&mut room));
+        let mut chain = Chain::EMPTY;
+        assert!(read(&blocks, &chain, 1).is_empty());
+        assert_eq!(Cursor::new(&chain).take::<1>(&blocks), None);
+        assert!(blocks.append(&mut chain, b"abc"));
+        assert_eq!(Cursor::new(&chain).take::<3>(&blocks), Some(*b"abc"));
+        assert_eq!(read(&blocks, &chain, 10 * BLOCK).len(), BLOCK - LINK);
+    }
+}

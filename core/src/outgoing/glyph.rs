@@ -60,3 +60,37 @@ pub(super) fn is_word(ch: char) -> bool {
         | '\u{20000}'..='\u{3ffff}');
     ch.is_alphanumeric() && !unspaced
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Glyphs;
+
+    /// Where a text may be cut, as the characters that begin a new visible one.
+    fn starts(text: &str) -> std::string::String {
+        let mut glyphs = Glyphs::default();
+        text.chars()
+            .filter(|ch| {
+                let starts = glyphs.ends_before(*ch);
+                glyphs.push(*ch);
+                starts
+            })
+            .collect()
+    }
+
+    #[test]
+    fn what_readers_see_as_one_is_not_cut() {
+        for (text, expected) in [
+            ("ab", "ab"),
+            ("\u{301}a", "\u{301}a"),
+            ("e\u{301}f", "ef"),
+            ("\r\n\n", "\r\n"),
+            ("\n\u{301}", "\n\u{301}"),
+            ("🇩🇪🇫🇷", "🇩🇫"),
+            ("👩\u{200d}💻!", "👩!"),
+            ("👩\u{200d}a", "👩a"),
+            ("👍\u{1f3fd}👍", "👍👍"),
+        ] {
+            assert_eq!(starts(text), expected, "{text:?}");
+        }
+    }
+}
