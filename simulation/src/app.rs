@@ -150,6 +150,9 @@ impl World {
         self.log(|| format!("program: {verdict:?} for e{event} (t{delivery})"));
         let head = self.machine.bot().and_then(|bot| bot.poll_delivery()).is_some_and(|head| head.id() == id);
         if matches!(verdict, Verdict::Accepted | Verdict::Later) {
+            if let Err(error) = self.ledger.take(event, self.now) {
+                return self.fail(error);
+            }
             let before = self.machine.bot().map_or(0, |bot| bot.seen_count());
             self.fact(|bot, now| bot.handle_delivered(now, id, verdict));
             let ids = self.machine.bot().map_or(0, |bot| bot.seen_count()) - before;
@@ -157,9 +160,7 @@ impl World {
             self.figures.delivered += 1;
             self.machine.accepted += 1;
             count(&mut self.app.accepted, self.now / MINUTE);
-            if let Err(error) = self.ledger.take(event, self.now, ids) {
-                self.fail(error);
-            }
+            self.ledger.remembered(event, ids);
             self.app.inbox += 1;
             if !self.weather.is(Fault::InboxFull) {
                 self.empty_inbox();

@@ -128,9 +128,16 @@ impl Ledger {
         Ok((index, delivery))
     }
 
-    /// The program accepts the event. `ids` were remembered for it.
-    pub(crate) fn take(&mut self, index: u32, now: u64, ids: u64) -> Result<(), String> {
+    /// So many ids were remembered with the event that was just accepted.
+    pub(crate) fn remembered(&mut self, index: u32, ids: u64) {
         self.inserted += ids;
+        if let Some(taken) = &mut self.events[index as usize].taken {
+            taken.inserted = self.inserted;
+        }
+    }
+
+    /// The program accepts the event.
+    pub(crate) fn take(&mut self, index: u32, now: u64) -> Result<(), String> {
         let taken =
             Taken { at: now, memory: self.memory, inserted: self.inserted, travel: self.travel, ahead: self.ahead };
         let before = self.events[index as usize].taken.replace(taken);

@@ -13,7 +13,8 @@ pub(crate) struct Machine {
     bot: Option<Bot<'static>>,
     /// The stream of each lane; the last one is the socket's.
     pub(crate) streams: [Option<u32>; 5],
-    asleep: bool,
+    /// When it wakes up, while it sleeps.
+    wakes: Option<u64>,
     awake_since: u64,
     /// `shut_down` was asked for.
     stopping: Option<u64>,
@@ -40,7 +41,11 @@ impl Machine {
     }
 
     pub(crate) fn is_awake(&self) -> bool {
-        self.bot.is_some() && !self.asleep && self.stopping.is_none()
+        self.bot.is_some() && self.wakes.is_none() && self.stopping.is_none()
+    }
+
+    pub(crate) fn wakes(&self) -> Option<u64> {
+        self.wakes
     }
 
     pub(crate) fn awake_since(&self) -> u64 {
@@ -49,7 +54,7 @@ impl Machine {
 
     /// When the bot wants to be told the time.
     pub(crate) fn due(&self, clock: &Clock, now: u64) -> Option<u64> {
-        let bot = self.bot.as_ref().filter(|_| !self.asleep)?;
+        let bot = self.bot.as_ref().filter(|_| self.wakes.is_none())?;
         Some(clock.world(bot.poll_timeout()?.at.as_millis()).max(now))
     }
 
@@ -77,6 +82,9 @@ fn lane_of(index: usize) -> Lane {
 impl World {
     /// Tells the bot a fact, weighs what it holds afterwards, and listens to what it has to say.
     pub(crate) fn fact<R>(&mut self, fact: impl FnOnce(&mut Bot<'static>, Instant) -> R) -> Option<R> {
+        if self.machine.wakes.is_some() {
+            return None;
+        }
         let now = Instant::from_millis(self.clock.bot(self.now));
         let bot = self.machine.bot.as_mut()?;
         let pings = bot.stats().pings;
@@ -105,7 +113,7 @@ impl World {
 
     /// Everything that can be done without time passing.
     pub(crate) fn pump(&mut self) {
-        if self.machine.asleep {
+        if self.machine.wakes.is_some() {
             return;
         }
         let Some(bot) = &self.machine.bot else { return };
@@ -291,7 +299,7 @@ impl World {
         self.watch.disturbed(Reach::Link);
         match fault {
             Fault::Sleep | Fault::SleepStill => {
-                self.machine.asleep = true;
+                self.machine.wakes = Some(self.now + duration);
                 let ids: Vec<u32> = self.conns.keys().copied().collect();
                 let forgotten = self.dice.one_in(2);
                 for id in ids {
@@ -352,19 +360,18 @@ impl World {
     }
 
     pub(crate) fn wake(&mut self, still: u64) {
-        self.machine.asleep = false;
+        self.machine.wakes = None;
         self.machine.awake_since = self.now;
         self.clock.freeze(still);
         self.era += 1;
         self.log(|| "the machine wakes up".to_owned());
         self.watch.woke();
+        if !self.weather.is(Fault::InboxFull) {
+            self.empty_inbox();
+        }
         if self.dice.one_in(2) {
             self.tell_wall();
         }
-    }
-
-    pub(crate) fn is_asleep(&self) -> bool {
-        self.machine.asleep
     }
 
     pub(crate) fn is_stopping(&self) -> bool {

@@ -8,6 +8,9 @@ use crate::faults::Fault;
 use crate::queue::Happening;
 use crate::world::World;
 
+/// A stream whose one direction is dead is dead in both after this.
+pub(crate) const STARVED: u64 = 20 * SECOND;
+
 /// One stream, seen from both ends.
 #[derive(Debug)]
 pub(crate) struct Conn {
@@ -153,7 +156,11 @@ impl World {
             // What a middlebox has forgotten it does not remember again.
             *(if up { &mut conn.hole_up } else { &mut conn.hole_down }) = true;
             conn.dirty_until = u64::MAX;
+            if up {
+                self.starve(id);
+            }
         }
+        let Some(conn) = self.conns.get(&id) else { return };
         if bytes.is_empty() || if up { conn.hole_up } else { conn.hole_down } {
             return;
         }
@@ -191,6 +198,12 @@ impl World {
         if drips {
             self.dirty(id, at + SECOND);
         }
+    }
+
+    /// Without a way back for TCP's own acks, only what is under way still comes through.
+    fn starve(&mut self, id: u32) {
+        let after = self.dice.below(STARVED);
+        self.after(after, Happening::Starved { conn: id });
     }
 
     /// The stream breaks: the platform knows at once, the bot a little later.
@@ -241,6 +254,7 @@ impl World {
                     conn.hole_up |= fault != Fault::DeafDown;
                     conn.hole_down |= fault != Fault::DeafUp;
                     conn.dirty_until = u64::MAX;
+                    self.starve(id);
                 }
                 Fault::CutAnywhere => {
                     let after = self.dice.below(3000);

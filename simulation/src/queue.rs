@@ -19,6 +19,8 @@ pub(crate) enum Happening {
     EndUp { conn: u32 },
     /// The bot's machine learns that the stream ended, or never began.
     EndDown { conn: u32, why: Closed },
+    /// Nothing comes down any more, since nothing goes up.
+    Starved { conn: u32 },
     /// An HTTP answer is ready.
     Answer { conn: u32, bytes: Vec<u8>, close: bool },
     /// The platform closes a connection.

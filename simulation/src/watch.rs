@@ -5,14 +5,16 @@ use larkwire_core::{Attempt, Instant, Lane, Notice, State, Stats, Wish};
 
 use crate::clock::{SECOND, span};
 use crate::faults::Reach;
+use crate::network::STARVED;
 use crate::world::World;
 
 /// No wait between attempts is longer (protocol sections 2.5 and 9.3).
 const LONGEST: u64 = 600 * SECOND;
 /// Bytes that a bot at rest may hold more than when it was young: a table that was never needed as much before.
 const GROWTH: i64 = 24 * 1024;
-/// An exchange and an upgrade that hang when the faults end, and the way of some bytes.
-const SLACK: u64 = 35 * SECOND;
+/// An exchange and an upgrade that hang when the faults end, the way of some bytes, and what was still under way on a
+/// stream that is dead.
+const SLACK: u64 = 35 * SECOND + STARVED;
 
 /// A pause that runs: since when by the bot's clock, and what it may be.
 #[derive(Clone, Copy, Debug)]

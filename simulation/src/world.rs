@@ -124,6 +124,14 @@ impl World {
     }
 
     fn happen(&mut self, what: Happening) {
+        let of_the_machine = matches!(
+            what,
+            Happening::Verdict { .. } | Happening::Respond { .. } | Happening::Speak | Happening::Inspect
+        );
+        if let (true, Some(wakes)) = (of_the_machine, self.machine.wakes()) {
+            // The program sleeps with its machine.
+            return self.at(wakes + 1, what);
+        }
         match what {
             Happening::Opened { conn } => self.opened(conn),
             Happening::Up { conn, bytes } => {
@@ -148,6 +156,11 @@ impl World {
             Happening::EndDown { conn, why } => {
                 if let Some(end) = self.conns.get_mut(&conn).filter(|end| !end.hole_down) {
                     end.ending.get_or_insert(why);
+                }
+            }
+            Happening::Starved { conn } => {
+                if let Some(end) = self.conns.get_mut(&conn) {
+                    end.hole_down = true;
                 }
             }
             Happening::Answer { conn, bytes, close } => {
