@@ -55,8 +55,11 @@ impl World {
         if let Some(conn) = self.conns.get_mut(&id) {
             conn.last_ping = Some(now);
         }
+        // Without this pong the bot may give the link up, by the interval it was told.
+        let interval = self.machine.bot().map_or(0, |bot| bot.client_config().ping_ms());
+        let lost = self.now + 2 * interval + 30 * SECOND;
         if self.weather.is(Fault::NoPongs) {
-            return;
+            return self.dirty(id, lost);
         }
         let hostile = self.weather.is(Fault::HostileConfig);
         let payload = match self.dice.below(4) {
@@ -66,7 +69,7 @@ impl World {
                 _ => self.hostile_config(),
             }),
             // One pong in thirty is lost, as any message may be.
-            0 if self.dice.one_in(8) && self.plan.kind != crate::plan::Kind::Quiet => return self.dirty(id, self.now + 30 * SECOND),
+            0 if self.dice.one_in(8) && self.plan.kind != crate::plan::Kind::Quiet => return self.dirty(id, lost),
             0 | 1 => Some(self.plan.client_config()),
             _ => None,
         };

@@ -52,10 +52,14 @@ impl Watch {
         if reach != Reach::Events {
             self.calls_calm = None;
         }
+        if reach == Reach::Link {
+            self.down = None;
+        }
     }
 
     pub(crate) fn woke(&mut self) {
         self.pause = None;
+        self.down = None;
     }
 
     /// Another bot.
