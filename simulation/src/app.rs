@@ -188,6 +188,16 @@ impl World {
         self.fact(|bot, now| bot.handle_inbox(now, room));
     }
 
+    /// The bot refuses events until it is told of room.
+    pub(crate) fn tell_room(&mut self) -> bool {
+        let room = self.app.capacity - self.app.inbox;
+        let wanted = self.machine.bot().is_some_and(|bot| bot.is_room_wanted());
+        if wanted && room > 0 && self.app.deciding.is_none() {
+            self.fact(|bot, now| bot.handle_inbox(now, room));
+        }
+        wanted && room > 0 && self.app.deciding.is_none()
+    }
+
     pub(crate) fn respond(&mut self, response: ResponseId, delivery: u32) {
         let body = format!(r#"{{"toast":{{"type":"info","content":"t{delivery}"}}}}"#);
         let taken = self.fact(|bot, now| bot.respond(now, response, body.as_bytes()));

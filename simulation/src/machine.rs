@@ -103,7 +103,14 @@ impl World {
     }
 
     pub(crate) fn tell_time(&mut self) {
-        self.fact(|bot, now| bot.handle_timeout(now));
+        let wall = UnixMillis(self.clock.wall(self.now));
+        let tells = self.plan.tells_wall;
+        self.fact(|bot, now| {
+            if tells {
+                bot.handle_wall_clock(now, Some(wall));
+            }
+            bot.handle_timeout(now);
+        });
     }
 
     fn tell_wall(&mut self) {
@@ -123,7 +130,7 @@ impl World {
             for index in (0..lanes).chain([4]) {
                 progress |= self.reconcile(index) | self.write(index) | self.read(index);
             }
-            progress |= self.take_event() | self.take_completion();
+            progress |= self.take_event() | self.take_completion() | self.tell_room();
             if !progress || self.failure.is_some() {
                 break;
             }
@@ -217,6 +224,7 @@ impl World {
             return;
         }
         self.era += 1;
+        self.ledger.ahead = self.clock.wall_ahead.unsigned_abs();
         if self.machine.reboot {
             self.clock.restart(0, self.now);
         }
@@ -363,6 +371,9 @@ impl World {
         self.machine.wakes = None;
         self.machine.awake_since = self.now;
         self.clock.freeze(still);
+        // The bot's idea of the time of day stood still as well.
+        self.ledger.travel += still;
+        self.ledger.ahead += still;
         self.era += 1;
         self.log(|| "the machine wakes up".to_owned());
         self.watch.woke();

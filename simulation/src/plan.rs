@@ -184,6 +184,8 @@ pub(crate) struct Plan {
     pub(crate) ack_reactions: bool,
     pub(crate) slow_retry: bool,
     pub(crate) planned_turns: bool,
+    /// The runtime tells the time of day with every timeout, not at the start only.
+    pub(crate) tells_wall: bool,
     pub(crate) own: OwnOpenId<'static>,
     /// What the platform asks for in good times: ping interval, reconnect interval, nonce.
     pub(crate) pace: (u32, u32, u32),
@@ -246,6 +248,7 @@ impl Plan {
             ack_reactions: one_in(&mut dice, 3),
             slow_retry: one_in(&mut dice, 5),
             planned_turns: size.is_board() && kind != Kind::Quiet && one_in(&mut dice, 4),
+            tells_wall: !one_in(&mut dice, 3),
             own: dice.pick(&[OwnOpenId::Fetched, OwnOpenId::Given(OWN), OwnOpenId::Unused]),
             pace: dice.pick(&[(120, 120, 30), (120, 120, 30), (90, 5, 30), (30, 30, 5), (600, 120, 120)]),
             token_life: dice.pick(&[7200, 7200, 1800, 600, 60]),

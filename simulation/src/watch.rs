@@ -270,6 +270,7 @@ impl World {
         // The table of ids grows with what is in it, up to its cap: by doubling.
         let table = self.plan.size.seen_table(bot.seen_count());
         self.watch.at_rest.push(held - table);
+        self.log(|| format!("memory: {held} bytes at rest, {table} of them for ids"));
     }
 
     /// A bot that is warm holds no more with time.
