@@ -3,6 +3,9 @@
 use crate::storage::Region;
 use crate::wire::writer::Writer;
 
+/// Memory a host keeps also over quiet times, so that an ordinary ack or request allocates nothing.
+const RETAINED: usize = 4096;
+
 /// Bytes on their way out of one lane, always in one piece.
 #[derive(Debug)]
 pub(crate) struct Pipe<'s> {
@@ -54,6 +57,13 @@ impl<'s> Pipe<'s> {
         }
         self.start = 0;
         self.end = 0;
+    }
+
+    /// Gives memory back that nothing queued needs; hosts only.
+    pub(crate) fn relax(&mut self) {
+        if self.is_empty() {
+            self.region.relax(RETAINED);
+        }
     }
 
     /// Appends what `write` writes, if it is at most `len` bytes and fits; then lets `finish` change those bytes in

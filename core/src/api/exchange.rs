@@ -363,6 +363,7 @@ impl<'s> HttpLane<'s> {
 
     fn reset_answer(&mut self) {
         self.output.clear();
+        self.output.relax();
         let used = self.raw_end;
         if let Some(bytes) = self.input.bytes_mut().get_mut(..used) {
             // A token may have come this way.
