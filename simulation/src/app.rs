@@ -34,16 +34,8 @@ pub(crate) struct App {
     deciding: Option<DeliveryId>,
     calls: Vec<Spoken>,
     open: HashMap<CallId, usize>,
-    /// Calls submitted and events accepted, by minute; only the last one is kept.
-    submitted: (u64, u64),
-    accepted: (u64, u64),
-}
-
-fn count(counter: &mut (u64, u64), minute: u64) {
-    if counter.0 != minute {
-        *counter = (minute, 0);
-    }
-    counter.1 += 1;
+    /// Calls submitted and events accepted: the minute, how many in it, and how many in the one before.
+    busy: (u64, u64, u64),
 }
 
 impl App {
@@ -55,8 +47,7 @@ impl App {
             deciding: None,
             calls: Vec::new(),
             open: HashMap::new(),
-            submitted: (0, 0),
-            accepted: (0, 0),
+            busy: (0, 0, 0),
         }
     }
 
@@ -68,12 +59,22 @@ impl App {
         self.slow_until < since
     }
 
-    pub(crate) fn submitted_in(&self, minute: u64) -> u64 {
-        if self.submitted.0 + 1 >= minute { self.submitted.1 } else { 0 }
+    /// Something happens that the platform will be asked for.
+    fn busy(&mut self, minute: u64) {
+        if self.busy.0 != minute {
+            let before = if self.busy.0 + 1 == minute { self.busy.1 } else { 0 };
+            self.busy = (minute, 0, before);
+        }
+        self.busy.1 += 1;
     }
 
-    pub(crate) fn accepted_in(&self, minute: u64) -> u64 {
-        if self.accepted.0 + 1 >= minute { self.accepted.1 } else { 0 }
+    /// Reasons to ask the platform within this minute and the one before.
+    pub(crate) fn reasons(&self, minute: u64) -> u64 {
+        match minute.saturating_sub(self.busy.0) {
+            0 => self.busy.1 + self.busy.2,
+            1 => self.busy.1,
+            _ => 0,
+        }
     }
 
     /// The platform does what a call asks for.
@@ -159,7 +160,7 @@ impl World {
             self.machine.write_journal();
             self.figures.delivered += 1;
             self.machine.accepted += 1;
-            count(&mut self.app.accepted, self.now / MINUTE);
+            self.app.busy(self.now / MINUTE);
             self.ledger.remembered(event, ids);
             self.app.inbox += 1;
             if !self.weather.is(Fault::InboxFull) {
@@ -229,7 +230,7 @@ impl World {
                 self.log(|| format!("program: call-{n}"));
                 self.figures.calls += 1;
                 self.machine.submitted += 1;
-                count(&mut self.app.submitted, self.now / MINUTE);
+                self.app.busy(self.now / MINUTE);
                 if self.app.open.insert(id, n).is_some() {
                     self.fail(format!("call-{n} has the id of a call that is open"));
                 }

@@ -229,9 +229,10 @@ impl Ledger {
             return Err(format!("e{index} was refused as t{number}, and acked"));
         }
         event.acked = true;
-        // A part that came again is acked on its own frame, as any frame is, while the answer may still be on its way.
-        let repeated = callback && delivery_parts > 1 && data.is_none();
-        if callback != data.is_some() && !repeated {
+        // A part that came again is acked on its own frame, as any frame is, while the answer may still be on its way;
+        // and nobody knows what a message is that did not fit.
+        let unread = (delivery_parts > 1 || notice == Some(DropReason::TooBig)) && data.is_none();
+        if callback != data.is_some() && !(callback && unread) {
             return Err(format!("the ack of t{number} holds data: {data:?}"));
         }
         if let Some(data) = data {

@@ -117,7 +117,7 @@ impl World {
             self.platform.minute = (minute, 0);
         }
         self.platform.minute.1 += 1;
-        let reasons = self.app.submitted_in(minute) + self.app.accepted_in(minute);
+        let reasons = self.app.reasons(minute);
         if self.platform.minute.1 > 80 + 8 * reasons {
             self.fail(format!("{} requests within a minute, and reasons for {reasons}", self.platform.minute.1));
         }
