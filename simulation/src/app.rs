@@ -211,7 +211,7 @@ impl World {
     // ---- calls ----
 
     pub(crate) fn speak(&mut self) {
-        for _ in 0..self.dice.pick(&[1, 1, 1, 5, 70]) {
+        for _ in 0..self.dice.pick(&[1, 1, 1, 1, 1, 1, 1, 5, 5, 70]) {
             self.say(None);
         }
     }

@@ -105,6 +105,17 @@ impl Fault {
     }
 }
 
+/// The faults of each reach, as bits.
+const MASKS: [u64; 4] = {
+    let mut masks = [0; 4];
+    let mut index = 0;
+    while index < Fault::ALL.len() {
+        masks[Fault::ALL[index].reach() as usize] |= 1 << index;
+        index += 1;
+    }
+    masks
+};
+
 /// The episodes that last.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Weather {
@@ -123,6 +134,6 @@ impl Weather {
 
     /// Whether no fault of this reach lasts.
     pub(crate) fn is_calm(&self, reach: Reach) -> bool {
-        !Fault::ALL.iter().any(|fault| fault.reach() == reach && self.is(*fault))
+        self.active & MASKS[reach as usize] == 0
     }
 }

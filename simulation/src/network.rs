@@ -39,7 +39,7 @@ pub(crate) struct Conn {
     pub(crate) closing: bool,
     /// Until then nothing on it has to work; `u64::MAX` for good.
     pub(crate) dirty_until: u64,
-    /// Acks and pongs were received on it.
+    /// The bot has heard something on it.
     pub(crate) answered: bool,
     pub(crate) last_ping: Option<u64>,
     pub(crate) served: u32,

@@ -197,8 +197,8 @@ impl Plan {
     pub(crate) fn of(seed: u64) -> Self {
         let mut dice = Dice::new(mix(seed) ^ 0x6c69_6665);
         let kind = match dice.below(100) {
-            0..3 => Kind::Quiet,
-            3..45 => Kind::Rough,
+            0..6 => Kind::Quiet,
+            6..40 => Kind::Rough,
             _ => Kind::Storm,
         };
         let (length, event_every, fault_every) = match kind {
@@ -206,7 +206,7 @@ impl Plan {
             Kind::Rough => {
                 // Short ones are as likely as long ones; every eighth lives past the wrap of 32 bits of milliseconds.
                 let longest = dice.pick(&[1, 1, 2, 4, 8, 16, 30, 60]) * DAY;
-                (dice.between(longest / 2, longest), dice.between(20, 200) * SECOND, dice.between(10, 120) * MINUTE)
+                (dice.between(longest / 2, longest), dice.between(60, 900) * SECOND, dice.between(10, 120) * MINUTE)
             }
             Kind::Storm => {
                 (dice.between(2 * HOUR, 18 * HOUR), dice.between(2, 60) * SECOND, dice.between(20, 240) * SECOND)

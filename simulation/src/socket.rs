@@ -74,9 +74,6 @@ impl World {
             _ => None,
         };
         let pong = Pb::new(0, &[("type", "pong")], payload.map(String::into_bytes));
-        if let Some(conn) = self.conns.get_mut(&id) {
-            conn.answered = true;
-        }
         self.send_down(id, &ws(2, &pong.encode_to_vec()));
         if self.dice.one_in(20) {
             self.send_down(id, &ws(9, b"are you there"));

@@ -81,6 +81,9 @@ impl World {
                 self.watch.streak = 0;
                 self.watch.slow_streak = 0;
                 self.watch.slow = false;
+                if let Some(conn) = self.machine.socket().and_then(|id| self.conns.get_mut(&id)) {
+                    conn.answered = true;
+                }
             }
             Notice::LinkLost { fault, .. } => self.link_lost(fault),
             Notice::Dropped { reason, trace_id, .. } => {

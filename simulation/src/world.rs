@@ -195,7 +195,11 @@ impl World {
             Happening::Respond { response, delivery } => self.respond(response, delivery),
             Happening::Speak => {
                 self.speak();
-                let next = self.dice.around(if self.plan.kind == Kind::Quiet { 6 * HOUR } else { 10 * MINUTE });
+                let next = self.dice.around(match self.plan.kind {
+                    Kind::Quiet => 6 * HOUR,
+                    Kind::Rough => HOUR,
+                    Kind::Storm => 10 * MINUTE,
+                });
                 self.after(next, Happening::Speak);
             }
             Happening::Wake { still } => self.wake(still),
