@@ -3,6 +3,9 @@
 use crate::storage::{Region, SecretRegion};
 use crate::wire::writer::Writer;
 
+/// Memory a host keeps also over quiet times, so that an ordinary ack or request allocates nothing.
+const RETAINED: usize = 4096;
+
 /// Bytes on their way out of one lane, always in one piece.
 #[derive(Debug)]
 pub(crate) struct Pipe<'s> {
@@ -57,6 +60,13 @@ impl<'s> Pipe<'s> {
     pub(crate) fn wipe_sent(&mut self) {
         if self.is_empty() {
             self.region.wipe();
+        }
+    }
+
+    /// Gives memory back that nothing queued needs; hosts only.
+    pub(crate) fn relax(&mut self) {
+        if self.is_empty() {
+            self.region.relax(RETAINED);
         }
     }
 

@@ -368,6 +368,7 @@ impl<'s> HttpLane<'s> {
 
     fn reset_answer(&mut self) {
         self.output.clear();
+        self.output.relax();
         // A token may have come this way.
         self.input.relax(RETAINED);
         self.scan = HeadScan::default();

@@ -15,6 +15,7 @@ pub(super) const WS_HEADER: usize = 14;
 
 impl Link<'_> {
     pub(super) fn ping(&mut self, shared: &mut Shared<'_>) {
+        self.output.relax();
         let session = &self.session;
         let mut counting = Writer::counting();
         session.write_ping(&mut counting);
