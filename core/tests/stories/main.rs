@@ -27,6 +27,7 @@ mod documents;
 mod identity;
 mod inbox;
 mod liveness;
+mod long_runs;
 mod parts;
 mod redial;
 mod requests;

@@ -1,6 +1,7 @@
 //! The edge vectors beside four other decoders, and what an ack makes of each.
 //!
 //! `cargo test -p larkwire-core --test wire_frame -- --nocapture edge` prints the table.
+#![allow(clippy::print_stdout, reason = "it prints figures")]
 
 use std::collections::BTreeMap;
 
