@@ -18,7 +18,12 @@ pub(crate) struct Herd {
 impl Herd {
     /// The busiest second.
     pub(crate) fn most(&self) -> (usize, u64) {
-        self.arrivals.iter().copied().enumerate().max_by_key(|(second, n)| (*n, usize::MAX - second)).unwrap_or_default()
+        self.arrivals
+            .iter()
+            .copied()
+            .enumerate()
+            .max_by_key(|(second, n)| (*n, usize::MAX - second))
+            .unwrap_or_default()
     }
 
     pub(crate) fn all(&self) -> u64 {

@@ -32,15 +32,8 @@ pub(crate) struct Options {
 
 impl Options {
     pub(crate) fn read(mut args: impl Iterator<Item = String>) -> Result<Self, String> {
-        let mut options = Self {
-            wanted: 10 * YEAR,
-            base: BASE,
-            seed: None,
-            herd: None,
-            lines: 60,
-            json: false,
-            brief: false,
-        };
+        let mut options =
+            Self { wanted: 10 * YEAR, base: BASE, seed: None, herd: None, lines: 60, json: false, brief: false };
         while let Some(arg) = args.next() {
             let mut number = || {
                 let text = args.next().unwrap_or_default();

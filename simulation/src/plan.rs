@@ -1,10 +1,10 @@
 //! What kind of life a seed is: the bot, its memory, its clock, how much happens and how often things go wrong.
 
+use larkwire_core::link::{CallbackSlot, PartSet};
 use larkwire_core::{
     AckReaction, AckReactions, CallSlot, Config, Domain, GateRules, HttpLane, Notice, OnFatal, OwnOpenId, Region,
     SeenEntry, Slots, Storage,
 };
-use larkwire_core::link::{CallbackSlot, PartSet};
 
 use crate::clock::{DAY, HOUR, MINUTE, SECOND};
 use crate::dice::{Dice, mix};
@@ -261,11 +261,7 @@ impl Plan {
             app_secret: SECRET,
             domain: Domain::Feishu,
             pong_timeout_ms: self.pong_timeout_ms,
-            gate: GateRules {
-                allowed_users: &["*"],
-                stale_after_ms: self.stale_after_ms,
-                ..GateRules::default()
-            },
+            gate: GateRules { allowed_users: &["*"], stale_after_ms: self.stale_after_ms, ..GateRules::default() },
             ack_reactions: if self.ack_reactions { AckReactions::Auto } else { AckReactions::Off },
             on_fatal: if self.slow_retry { OnFatal::SlowRetry } else { OnFatal::End },
             planned_turns: self.planned_turns,

@@ -304,7 +304,8 @@ impl World {
         let refuse = |status: u16, headers: &[(&str, &str)]| answer(status, headers, "", false, &date);
         if self.weather.is(Fault::UpgradeRefused) {
             self.dirty(id, u64::MAX);
-            let status = |status, auth| [("Handshake-Status", status), ("Handshake-Msg", "no"), ("Handshake-Autherrcode", auth)];
+            let status =
+                |status, auth| [("Handshake-Status", status), ("Handshake-Msg", "no"), ("Handshake-Autherrcode", auth)];
             let bytes = match self.dice.below(7) {
                 0 => refuse(503, &[]),
                 1 => refuse(200, &status("514", "7")),

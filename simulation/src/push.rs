@@ -173,7 +173,8 @@ impl World {
             return;
         }
         if clean && !messy {
-            return self.fail(format!("e{index} (t{number}) was not acked within 3 s on a healthy connection: {notice:?}"));
+            return self
+                .fail(format!("e{index} (t{number}) was not acked within 3 s on a healthy connection: {notice:?}"));
         }
         self.figures.unacked += 1;
         if self.ledger.events[index as usize].acked {

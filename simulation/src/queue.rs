@@ -10,39 +10,74 @@ use crate::faults::Fault;
 #[derive(Debug)]
 pub(crate) enum Happening {
     /// A dial succeeded.
-    Opened { conn: u32 },
+    Opened {
+        conn: u32,
+    },
     /// Bytes reach the platform.
-    Up { conn: u32, bytes: Vec<u8> },
+    Up {
+        conn: u32,
+        bytes: Vec<u8>,
+    },
     /// Bytes reach the bot's machine.
-    Down { conn: u32, bytes: Vec<u8> },
+    Down {
+        conn: u32,
+        bytes: Vec<u8>,
+    },
     /// The platform learns that the bot hung up.
-    EndUp { conn: u32 },
+    EndUp {
+        conn: u32,
+    },
     /// The bot's machine learns that the stream ended, or never began.
-    EndDown { conn: u32, why: Closed },
+    EndDown {
+        conn: u32,
+        why: Closed,
+    },
     /// Nothing comes down any more, since nothing goes up.
-    Starved { conn: u32 },
+    Starved {
+        conn: u32,
+    },
     /// An HTTP answer is ready.
-    Answer { conn: u32, bytes: Vec<u8>, close: bool },
+    Answer {
+        conn: u32,
+        bytes: Vec<u8>,
+        close: bool,
+    },
     /// The platform closes a connection.
-    Close { conn: u32 },
+    Close {
+        conn: u32,
+    },
     /// Something happens in a chat.
     Event,
     /// Much happens in a chat.
     Burst,
     /// An event is pushed again.
-    Redeliver { event: u32 },
+    Redeliver {
+        event: u32,
+    },
     /// 3 s after a delivery.
-    AckCheck { delivery: u32 },
+    AckCheck {
+        delivery: u32,
+    },
     FaultBegins,
     FaultEnds(Fault),
     /// The program decides on an event.
-    Verdict { id: DeliveryId, response: Option<ResponseId>, event: u32, delivery: u32 },
+    Verdict {
+        id: DeliveryId,
+        response: Option<ResponseId>,
+        event: u32,
+        delivery: u32,
+    },
     /// The program answers a callback.
-    Respond { response: ResponseId, delivery: u32 },
+    Respond {
+        response: ResponseId,
+        delivery: u32,
+    },
     /// The program says something.
     Speak,
     /// The machine wakes up; how long its clock stood still.
-    Wake { still: u64 },
+    Wake {
+        still: u64,
+    },
     /// The bot's process starts.
     Start,
     Inspect,

@@ -31,7 +31,8 @@ impl Progress {
         }
         self.last = std::time::Instant::now();
         let done = figures.simulated() as f64 / YEAR as f64;
-        let line = format!("{done:.2} of {:.0} years, {lives} lives, {} events", wanted as f64 / YEAR as f64, figures.events);
+        let line =
+            format!("{done:.2} of {:.0} years, {lives} lives, {} events", wanted as f64 / YEAR as f64, figures.events);
         let mut err = std::io::stderr().lock();
         let _ = if self.terminal { write!(err, "\r\x1b[K{line}") } else { writeln!(err, "{line}") };
         let _ = err.flush();
@@ -79,14 +80,18 @@ pub(crate) fn table(figures: &mut Figures, seconds: f64) {
         row(&format!("again: {why}"), count.to_string());
     }
     row("ids pushed out inside the window", n("evicted").to_string());
-    row("calls; done; not taken; gone", format!("{}; {}; {}; {}", n("calls"), n("calls_done"), n("calls_refused"), n("calls_gone")));
+    row(
+        "calls; done; not taken; gone",
+        format!("{}; {}; {}; {}", n("calls"), n("calls_done"), n("calls_refused"), n("calls_gone")),
+    );
     row("tokens; refused; reactions", format!("{}; {}; {}", n("tokens"), n("tokens_refused"), n("reactions")));
     row("notices nobody could take", n("notices_lost").to_string());
     row("connected again", format!("{} times", n("returns")));
     row("  longest, and T then", format!("{} of {}", span(figures.longest.0), span(figures.longest.1)));
     row("  nearest to its T", format!("{} of {}", span(figures.nearest.0), span(figures.nearest.1)));
     for (nth, waits) in figures.waits.iter().enumerate().filter(|(_, waits)| waits.n > 0) {
-        let text = format!("{:.3} ({:.3} to {:.3}) of the limit, {} times", waits.mean(), waits.least, waits.most, waits.n);
+        let text =
+            format!("{:.3} ({:.3} to {:.3}) of the limit, {} times", waits.mean(), waits.least, waits.most, waits.n);
         row(&format!("wait {nth}{}", if nth == 8 { " and later" } else { "" }), text);
     }
     row("bytes of a bot: peak; at rest", format!("{}; {}", figures.peak, figures.rest));
@@ -120,7 +125,9 @@ pub(crate) fn json(figures: &mut Figures, base: u64, seconds: f64, failure: Opti
         format!("\"peak_bytes\":{},\"at_rest_bytes\":{}", figures.peak, figures.rest),
     ];
     members.extend(figures.totals_mut().into_iter().map(|(name, n)| format!("\"{name}\":{n}")));
-    for (name, map) in [("faults", &figures.faults), ("drops", &figures.drops), ("again", &figures.again), ("fates", &figures.fates)] {
+    for (name, map) in
+        [("faults", &figures.faults), ("drops", &figures.drops), ("again", &figures.again), ("fates", &figures.fates)]
+    {
         let inner: Vec<String> = map.iter().map(|(key, n)| format!("{}:{n}", quoted(key))).collect();
         members.push(format!("\"{name}\":{{{}}}", inner.join(",")));
     }
@@ -141,7 +148,8 @@ pub(crate) fn herd(herd: &Herd) {
         herd.bound()
     ));
     let widest = most.max(1);
-    for (ten, arrivals) in herd.arrivals.chunks(10).enumerate().filter(|(_, arrivals)| arrivals.iter().any(|n| *n > 0)) {
+    for (ten, arrivals) in herd.arrivals.chunks(10).enumerate().filter(|(_, arrivals)| arrivals.iter().any(|n| *n > 0))
+    {
         let (sum, most) = (arrivals.iter().sum::<u64>(), arrivals.iter().max().copied().unwrap_or_default());
         let bar = "#".repeat((most * 40 / widest) as usize);
         say(&format!("  {:>4} s  {sum:>4} in 10 s, at most {most:>3} a second  {bar}", ten * 10));

@@ -108,10 +108,8 @@ impl World {
             n => cap.min(SECOND << n.min(20)),
         };
         // What was said about waiting was said by this attempt.
-        let told = matches!(
-            fault,
-            LinkFault::DiscoveryStatus(_) | LinkFault::DiscoveryCode(_) | LinkFault::Refused { .. }
-        );
+        let told =
+            matches!(fault, LinkFault::DiscoveryStatus(_) | LinkFault::DiscoveryCode(_) | LinkFault::Refused { .. });
         let floor = if told { self.platform.floor.min(LONGEST) } else { 0 };
         let too_many = |code| code == 1_000_040_350 || code == 514;
         let slow = match fault {
@@ -175,7 +173,11 @@ impl World {
             (true, None, None) => self.watch.down = Some((self.now, self.limit())),
             (true, None, Some((since, limit))) if self.now > since + limit => {
                 let state = self.machine.bot().map(|bot| bot.state());
-                self.fail(format!("not connected {} after the last fault, T is {}: {state:?}", span(self.now - since), span(limit)));
+                self.fail(format!(
+                    "not connected {} after the last fault, T is {}: {state:?}",
+                    span(self.now - since),
+                    span(limit)
+                ));
             }
             (false, ..) => self.watch.down = None,
             _ => {}
