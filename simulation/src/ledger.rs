@@ -222,7 +222,8 @@ impl Ledger {
         let event = &mut self.events[index as usize];
         let callback = event.sort == Sort::Callback;
         let explained = event.taken.is_some() || event.dropped.is_some() || notice.is_some_and(is_acked);
-        if !explained && !(callback && notice == Some(DropReason::InboxFull)) {
+        let refused = callback && notice == Some(DropReason::InboxFull);
+        if !explained && !refused {
             return Err(format!("e{index} was acked as t{number} and nobody has it: {notice:?}"));
         }
         if notice == Some(DropReason::InboxFull) && !callback {

@@ -93,17 +93,18 @@ fn years(options: &Options) -> bool {
     let mut all = Figures::default();
     let mut failure = None;
     let mut lives = 0;
-    while all.simulated() < options.wanted && failure.is_none() {
+    let mut jitter = None;
+    while all.simulated() < options.wanted && failure.is_none() && jitter.is_none() {
         let seed = options.base.wrapping_add(lives);
         let outcome = life::live(seed, Log::silent());
         all.absorb(&outcome.figures);
         lives += 1;
         failure = outcome.failure.map(|(what, _)| (seed, what));
+        jitter = all.check_jitter().err();
         progress.at(&all, lives, options.wanted);
     }
     progress.end();
     let seconds = began.elapsed().as_secs_f64();
-    let jitter = if failure.is_none() { all.check_jitter().err() } else { None };
     if options.json {
         let told = failure.as_ref().map(|(seed, what)| (*seed, what.as_str()));
         report::json(&mut all, options.base, seconds, told.or(jitter.as_deref().map(|what| (options.base, what))));

@@ -177,7 +177,8 @@ impl World {
         for piece in 0..pieces {
             let rest = bytes.len() - from;
             let len = if piece + 1 == pieces { rest } else { self.dice.below(rest as u64 / 2 + 1) as usize };
-            let gap = if piece == 0 {
+            // A buffer on the way holds no more than some seconds of it.
+            let gap = if piece == 0 || at > self.now + STARVED / 2 {
                 0
             } else if drips {
                 self.dice.between(20, 900)

@@ -149,6 +149,14 @@ impl Size {
         i64::try_from(buffers + places + tables + 2 * self.seen * size_of::<SeenEntry>()).unwrap_or(i64::MAX)
     }
 
+    /// What tables and lanes may keep once all their places were needed, for the next time.
+    pub(crate) fn retained(&self) -> i64 {
+        let lanes = self.lanes * 2 * 4096;
+        let places = self.calls * size_of::<CallSlot<'_>>() + self.callbacks * (1024 + size_of::<CallbackSlot<'_>>());
+        let reactions = if self.is_board() { 4 } else { 256 } * size_of::<AckReaction>();
+        i64::try_from(lanes + places + reactions + self.sets * size_of::<PartSet>()).unwrap_or(i64::MAX)
+    }
+
     /// Bytes of the table of ids once so many were remembered.
     pub(crate) fn seen_table(&self, remembered: u64) -> i64 {
         let entries = match usize::try_from(remembered).unwrap_or(usize::MAX) {

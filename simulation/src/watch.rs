@@ -10,8 +10,6 @@ use crate::world::World;
 
 /// No wait between attempts is longer (protocol sections 2.5 and 9.3).
 const LONGEST: u64 = 600 * SECOND;
-/// Bytes that a bot at rest may hold more than when it was young: a table that was never needed as much before.
-const GROWTH: i64 = 24 * 1024;
 /// An exchange and an upgrade that hang when the faults end, the way of some bytes, and what was still under way on a
 /// stream that is dead.
 const SLACK: u64 = 35 * SECOND + STARVED;
@@ -293,7 +291,8 @@ impl World {
         };
         let (young, old) = (usual(young), usual(old));
         self.figures.grown(old - young);
-        if old > young + GROWTH {
+        // Places that were not needed while it was young.
+        if old > young + self.plan.size.retained() {
             self.fail(format!("at rest the bot holds {old} bytes beside its ids, and held {young} when it was young"));
         }
     }

@@ -43,7 +43,7 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new(plan: Plan, log: Log) -> Self {
         let mut world = Self {
-            dice: Dice::new(mix(plan.seed) ^ 0x776f_726c_64),
+            dice: Dice::new(mix(plan.seed) ^ 0x0077_6f72_6c64),
             now: 0,
             clock: Clock::new(plan.base),
             queue: Queue::default(),
