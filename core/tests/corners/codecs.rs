@@ -1,7 +1,7 @@
 //! Bytes at the edge of a rule: URLs, dates, escapes, frames that lack one field.
 
 use larkwire_core::UnixMillis;
-use larkwire_core::wire::frame::Frame;
+use larkwire_core::wire::frame::{Frame, FrameError, FrameErrorKind};
 use larkwire_core::wire::http::parse_date;
 use larkwire_core::wire::json::Str;
 use larkwire_core::wire::url::{Url, decimal_i32, is_loopback};
@@ -135,25 +135,18 @@ fn half_a_pair_of_surrogates_stands_for_nothing_and_takes_nothing_with_it() {
 
 #[test]
 fn an_ack_completes_whichever_required_field_was_missing() {
-    let fields: [(&[u8], &[u8]); 4] = [
-        (b"\x08\x01", b"\x08\x00"),
-        (b"\x10\x02", b"\x10\x00"),
-        (b"\x18\x03", b"\x18\x00"),
-        (b"\x20\x01", b"\x20\x00"),
-    ];
+    let (given, zeros) = ([*b"\x08\x01", *b"\x10\x02", *b"\x18\x03", *b"\x20\x01"], [8, 0x10, 0x18, 0x20]);
     for missing in 0..16_u8 {
         let is_missing = |at: usize| missing >> at & 1 == 1;
-        let all = |with: fn(&(&'static [u8], &'static [u8]), bool) -> &'static [u8]| {
-            fields.iter().enumerate().flat_map(|(at, field)| with(field, is_missing(at))).copied().collect::<Vec<_>>()
-        };
-        let received = all(|(given, _), missing| if missing { b"" } else { given });
+        let received: Vec<u8> = (0..4).filter(|at| !is_missing(*at)).flat_map(|at| given[at]).collect();
+        let completed: Vec<u8> =
+            (0..4).flat_map(|at| if is_missing(at) { [zeros[at], 0] } else { given[at] }).collect();
         let frame = Frame::decode(&received).unwrap();
         assert_eq!(frame.missing.count(), missing.count_ones() as usize);
         let mut ack = [0; 64];
         let mut w = Writer::new(&mut ack);
         frame.write_ack(&mut w, 0, b"{}");
         let len = w.finish().unwrap();
-        let completed = all(|(given, zero), missing| if missing { zero } else { given });
         let expected = [completed.as_slice(), b"\x2a\x0b\x0a\x06biz_rt\x12\x010\x42\x02{}"].concat();
         assert_eq!(ack[..len], expected, "{missing:04b}");
     }
@@ -168,5 +161,46 @@ fn a_head_is_acked_only_when_no_field_before_the_cut_is_missing() {
         let head: Vec<u8> = given.flat_map(|(_, field)| field.iter()).chain(rest).copied().collect();
         let decoded = Frame::decode_head(&head).unwrap();
         assert_eq!(decoded.is_some(), missing == 0, "{missing:04b}");
+    }
+}
+
+#[test]
+fn a_length_of_two_gibibytes_is_wrong_and_one_byte_less_is_only_not_all_there() {
+    let head = b"\x08\x01\x10\x02\x18\x03\x20\x01\x2a\x0d\x0a\x04type\x12\x05event".as_slice();
+    let with_len = |len: &[u8]| [head, b"\x42", len, b"{}"].concat();
+    let message = with_len(b"\xff\xff\xff\xff\x07");
+    assert!(Frame::decode_head(&message).unwrap().is_some());
+    let message = with_len(b"\x80\x80\x80\x80\x08");
+    assert_eq!(
+        Frame::decode_head(&message).unwrap_err(),
+        FrameError { at: head.len() + 1, kind: FrameErrorKind::Length }
+    );
+}
+
+#[test]
+fn a_head_that_is_kept_makes_the_same_ack_later() {
+    let ack = |frame: &Frame<'_>| {
+        let mut out = vec![0; frame.ack_len(7, b"{\"code\":200}")];
+        let mut w = Writer::new(&mut out);
+        frame.write_ack(&mut w, 7, b"{\"code\":200}");
+        assert_eq!(w.finish(), Ok(out.len()));
+        out
+    };
+    let header = b"\x2a\x0d\x0a\x04type\x12\x05event".as_slice();
+    for message in [
+        [b"\x08\x01\x10\x02\x18\x03\x20\x01", header, b"\x42\x03{1}", b"\x4a\x01L"].concat(),
+        [b"\x42\x03{1}", header, b"\x08\x01\x10\x02\x18\x03\x20\x01"].concat(),
+        [b"\x08\x01\x20\x01", header, b"\xa2\x06\x01x\x42\x03{1}\x42\x03{2}"].concat(),
+        [header, b"\x08\x01\x10\x02\x18\x03\x20\x01"].concat(),
+    ] {
+        let frame = Frame::decode(&message).unwrap();
+        let mut kept = [0; 64];
+        let mut w = Writer::new(&mut kept);
+        frame.write_head(&mut w);
+        let len = w.finish().unwrap();
+        let head = Frame::decode(&kept[..len]).unwrap();
+        assert_eq!(head.payload.is_some(), frame.payload.is_some());
+        assert!(head.payload.unwrap_or_default().is_empty());
+        assert_eq!(ack(&head), ack(&frame), "{message:02x?}");
     }
 }
