@@ -13,8 +13,14 @@
 #[cfg(feature = "alloc")]
 mod support;
 
-use larkwire_core::wire::frame::Frame;
+use larkwire_core::fault::DropReason;
+use larkwire_core::link::{Answer, FinishedId, PartSet, Reaction, Session, SessionRules, SessionStorage};
+use larkwire_core::outgoing::split_markdown;
+use larkwire_core::wire::frame::{Frame, NewFrame};
+use larkwire_core::wire::json::Str;
+use larkwire_core::wire::url::Url;
 use larkwire_core::wire::writer::Writer;
+use larkwire_core::{GateRules, Instant, Notice, Region, Report, Seed, SeenEntry, Slots};
 
 /// Fields 1 to 4 and the header `type: event`.
 const HEAD: &[u8] = b"\x08\x0b\x10\x16\x18\x01\x20\x01\x2a\x0d\x0a\x04type\x12\x05event";
@@ -81,4 +87,51 @@ fn memory_for_a_long_request_is_given_back_with_its_connection() {
     assert!(w.completed[0].result.is_ok(), "{:?}", w.completed);
     // The lane's, and the place's in the outbox.
     assert!(info.bytes_current < -500_000, "{info:?}");
+}
+
+/// Found by `parts`: the first part of a message that no memory could hold pushed another one out, whose rest then came to
+/// nothing.
+#[test]
+fn a_message_too_big_for_all_storage_costs_no_other_its_place() {
+    let (mut blocks, mut assembled, mut allowed) = ([0; 512], [0; 400], [0; 8]);
+    let (mut sets, mut finished) = ([PartSet::EMPTY; 1], [FinishedId::EMPTY; 2]);
+    let (mut seen, mut notices) = ([SeenEntry::EMPTY; 4], [Notice::Connected; 2]);
+    let storage = SessionStorage {
+        parts: Region::fixed(&mut blocks),
+        assembled: Region::fixed(&mut assembled),
+        part_sets: Slots::fixed(&mut sets),
+        finished: Slots::fixed(&mut finished),
+        seen: Slots::fixed(&mut seen),
+        allowed: Region::fixed(&mut allowed),
+        callbacks: Slots::fixed(&mut []),
+    };
+    let gate = GateRules { allowed_users: &["*"], ..GateRules::default() };
+    let rules = SessionRules { app_id: "cli_0", dedup_window_ms: 1000, gate, pong_timeout_ms: 0 };
+    let mut session = Session::new(rules, storage, &Seed([1; 32]));
+    let mut report = Report::new(Slots::fixed(&mut notices));
+    let mut part = |ms, id, seq, payload: &[u8]| {
+        let headers = [("type", "event"), ("message_id", id), ("sum", "2"), ("seq", seq)];
+        let frame = NewFrame { method: 1, headers: &headers, payload: Some(payload), ..NewFrame::default() };
+        let mut bytes = vec![0; frame.len()];
+        frame.write(&mut Writer::new(&mut bytes));
+        session.handle_message(Instant::from_millis(ms), &bytes, &mut report)
+    };
+    let (left, right) = br#"{"schema":"2.0","header":{"event_id":"e","event_type":"x"}}"#.split_at(20);
+    assert_eq!(part(1, "small", "0", left), Reaction::Nothing);
+    assert_eq!(part(2, "huge", "0", &[b'x'; 600]), Reaction::Ack(Answer::Received), "too big for the blocks");
+    assert_eq!(part(3, "large", "0", &[b'x'; 401]), Reaction::Ack(Answer::Received), "too big for one message");
+    assert_eq!(part(4, "small", "1", right), Reaction::Offer);
+    let dropped = [DropReason::TooBig, DropReason::Incomplete].map(|reason| report.stats.dropped(reason));
+    assert_eq!(dropped, [2, 0]);
+}
+
+/// Found by `redaction`: `Str` and `Url` hide what they hold, and what they gave out did not.
+#[test]
+fn what_iterates_over_a_hidden_text_hides_it_too() {
+    let url = Url::parse("wss://h/ws?ticket=secret").unwrap();
+    assert_eq!(format!("{:?}", url.query_value("ticket").unwrap()), "Decoded(6 bytes)");
+    assert_eq!(format!("{:?}", Str::from_raw("secret", true).chars()), "Unescaped(6 bytes)");
+    let mut pieces = split_markdown("secret", 3);
+    assert_eq!(format!("{pieces:?}"), "Chunks(6 bytes)");
+    assert_eq!(format!("{:?}", pieces.next().unwrap()), "Chunk(3 bytes)");
 }

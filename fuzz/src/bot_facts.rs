@@ -5,7 +5,7 @@ use larkwire_core::outgoing::split_markdown;
 use larkwire_core::wire::writer::Writer;
 use larkwire_core::{
     AckReactions, Attempt, Body, Bot, Buffers, Call, Closed, Config, Domain, GateRules, LinkMode, Locale, OnFatal,
-    OwnOpenId, ReceiveIdType, ResponseId, Seed, Storage, UnixMillis, Verdict,
+    OwnOpenId, ReceiveIdType, ResponseId, Secret, Seed, Storage, UnixMillis, Verdict,
 };
 use serde_json::json;
 
@@ -184,7 +184,7 @@ enum Fact<'a> {
 fn once(scenario: &Scenario<'_>, honest: bool) -> u64 {
     let config = Config {
         app_id: APP_ID,
-        app_secret: SECRET,
+        app_secret: Secret::new(SECRET),
         domain: Domain::Feishu,
         max_attempts: scenario.max_attempts.map(u32::from),
         follow_reconnect_count: scenario.follow_reconnect_count,

@@ -8,7 +8,7 @@ use aes::cipher::{Array, BlockCipherDecrypt as _, BlockCipherEncrypt as _, KeyIn
 use arbitrary::{Arbitrary, Unstructured};
 use base64ct::{Base64, Encoding as _};
 use larkwire_core::webhook::{Checked, Freshness, Refusal, RequestHead, Webhook, WebhookRules};
-use larkwire_core::{Region, UnixMillis};
+use larkwire_core::{Region, Secret, UnixMillis};
 use serde_json::{Value, json};
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
@@ -165,7 +165,7 @@ fn play(input: &Input) -> bool {
         max_body: MAX_BODY,
         old_cards: input.old_cards,
         allow_missing_token: input.allow_missing_token,
-        ..WebhookRules::new(KEY, TOKEN, freshness)
+        ..WebhookRules::new(Secret::new(KEY), Secret::new(TOKEN), freshness)
     };
     let webhook = Webhook::new(&rules, Region::growable(256)).expect("both keys are there");
     let head = RequestHead::new(&request.method, request.headers.iter().map(|(name, value)| (&**name, &**value)));

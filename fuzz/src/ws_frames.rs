@@ -1,6 +1,7 @@
 //! What the socket brings after the upgrade, through a whole bot: the same observations for every way of cutting it.
 
-use larkwire_core::{Attempt, Bot, Buffers, Config, Instant, Lane, Seed, State, Stats, Verdict, Wish};
+use larkwire_core::fault::LinkFault;
+use larkwire_core::{Attempt, Bot, Buffers, Config, Instant, Lane, Notice, Secret, Seed, State, Stats, Verdict, Wish};
 
 use crate::platform::{APP_ID, SECRET, World, check_client_frames};
 
@@ -30,29 +31,36 @@ pub fn run(data: &[u8]) {
     }
 }
 
-struct Observed {
-    events: Vec<String>,
-    written: Vec<u8>,
-    stats: Stats,
-    state: State,
+/// What became of the bytes.
+pub(crate) struct Observed {
+    pub(crate) events: Vec<String>,
+    pub(crate) written: Vec<u8>,
+    pub(crate) stats: Stats,
+    pub(crate) state: State,
+    pub(crate) fault: Option<LinkFault>,
 }
 
 fn observe(bytes: &[u8], chop: usize, verdict: Verdict) -> Observed {
     // Output for the answers to everything in one piece; input small enough that messages can be too big for it.
     let mut buffers = Box::new(Buffers::<1024, 16_384, 1024, 128, 64>::new());
     let mut tables = buffers.tables();
-    let config = Config { app_id: APP_ID, app_secret: SECRET, ..Config::default() };
+    let config = Config { app_id: APP_ID, app_secret: Secret::new(SECRET), ..Config::default() };
     let bot = Bot::new(config, tables.storage(), Seed([7; 32])).expect("the configuration is sound");
     let mut world = World::new(bot, 0);
     world.timeout();
     world.serve();
     world.serve();
     assert_eq!(world.bot.state(), State::Open);
+    while world.bot.take_notice().is_some() {}
     world.drain(0);
     check_client_frames(&mut world.streams[0].written);
     let attempt = world.streams[0].attempt.expect("the socket is open");
-    let World { mut bot, now, .. } = world;
+    pour(world, attempt, bytes, chop, verdict)
+}
 
+/// Hands `bytes` to the socket in pieces of `chop` at most.
+pub(crate) fn pour(world: World<'_>, attempt: Attempt, bytes: &[u8], chop: usize, verdict: Verdict) -> Observed {
+    let World { mut bot, now, .. } = world;
     let now = Instant::from_millis(now);
     let (mut events, mut written) = (Vec::new(), Vec::new());
     let mut rest = bytes;
@@ -83,7 +91,10 @@ fn observe(bytes: &[u8], chop: usize, verdict: Verdict) -> Observed {
     let mut stats = *bot.stats();
     // How often the state was seen to change does depend on how often one looks.
     stats.transitions = 0;
-    Observed { events, written, stats, state: bot.state() }
+    let state = bot.state();
+    let lost = |notice| if let Notice::LinkLost { fault, .. } = notice { Some(fault) } else { None };
+    let fault = std::iter::from_fn(|| bot.take_notice()).find_map(lost);
+    Observed { events, written, stats, state, fault }
 }
 
 fn is_up(bot: &Bot<'_>, attempt: Attempt) -> bool {

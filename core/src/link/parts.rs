@@ -218,7 +218,7 @@ impl<'s> Parts<'s> {
         if seq >= sum {
             return Insert::Rejected;
         }
-        let Some(index) = self.set_for(now, part.id, sum) else {
+        let Some(index) = self.set_for(now, part.id, sum, part.bytes.len()) else {
             return Insert::TooBig;
         };
         let bit = 1_u64.checked_shl(u32::from(seq)).unwrap_or_default();
@@ -263,10 +263,15 @@ impl<'s> Parts<'s> {
         if complete { Insert::Complete } else { Insert::TooBig }
     }
 
-    /// The set of `id`, a new one if need be; the oldest set makes way when all places are taken.
-    fn set_for(&mut self, now: Instant, id: u64, sum: u8) -> Option<usize> {
+    /// The set of `id`, a new one if need be; the oldest set makes way when all places are taken. `None` when its first
+    /// part, of `len` bytes, can never be kept: that costs no other set its place.
+    fn set_for(&mut self, now: Instant, id: u64, sum: u8, len: usize) -> Option<usize> {
         if let Some(index) = self.sets.as_slice().iter().position(|set| set.used && set.id == id) {
             return Some(index);
+        }
+        let blocks = Chain::EMPTY.blocks_for(RECORD.saturating_add(len));
+        if len > self.assembled.cap() || blocks > self.blocks.total() {
+            return None;
         }
         let index = match self.sets.find_free(|set| !set.used) {
             Some(index) => index,

@@ -29,8 +29,9 @@ pub enum Mode {
     Paragraph,
 }
 
-/// One message of a split text. It reads, and displays, as its [parts](Chunk::parts) one after the other.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+/// One message of a split text. It reads, and displays, as its [parts](Chunk::parts) one after the other. `Debug` shows the
+/// size only: what people read is not for logs.
+#[derive(Clone, Copy, Default, Eq, PartialEq)]
 pub struct Chunk<'a> {
     /// The line that opens a code fence again, without its line break; empty outside of fences.
     pub open: &'a str,
@@ -66,6 +67,12 @@ impl<'a> Chunk<'a> {
     /// Whether there is nothing to see in it: white space of the original that is no use as a message.
     pub fn is_blank(&self) -> bool {
         self.parts().iter().all(|part| part.trim().is_empty())
+    }
+}
+
+impl fmt::Debug for Chunk<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Chunk({} bytes)", self.len())
     }
 }
 
@@ -115,8 +122,8 @@ pub fn split_markdown(text: &str, limit_chars: usize) -> Chunks<'_> {
     split(text, limit_chars, Mode::Markdown)
 }
 
-/// The pieces of a text, in order; see [`split`].
-#[derive(Clone, Debug)]
+/// The pieces of a text, in order; see [`split`]. `Debug` shows the size of what is left only.
+#[derive(Clone)]
 pub struct Chunks<'a> {
     rest: &'a str,
     limit: usize,
@@ -125,6 +132,12 @@ pub struct Chunks<'a> {
     fence: Option<Fence<'a>>,
     /// Whether `rest` starts within a line of the text.
     in_line: bool,
+}
+
+impl fmt::Debug for Chunks<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Chunks({} bytes)", self.rest.len())
+    }
 }
 
 impl<'a> Iterator for Chunks<'a> {

@@ -156,9 +156,16 @@ impl<'a> Url<'a> {
     }
 }
 
-/// The bytes of a percent-encoded query part; `+` is a space, a `%` without two hex digits stands for itself.
-#[derive(Clone, Debug)]
+/// The bytes of a percent-encoded query part; `+` is a space, a `%` without two hex digits stands for itself. Its `Debug`
+/// shows the size only: the part may be a ticket.
+#[derive(Clone)]
 pub struct Decoded<'a>(&'a [u8]);
+
+impl fmt::Debug for Decoded<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Decoded({} bytes)", self.0.len())
+    }
+}
 
 impl<'a> Decoded<'a> {
     fn new(text: &'a str) -> Self {

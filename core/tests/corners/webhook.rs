@@ -1,5 +1,6 @@
 //! Requests with half of what proves them.
 
+use larkwire_core::Secret;
 use larkwire_core::webhook::{Freshness, Refusal, WebhookRules};
 
 use crate::support::*;
@@ -19,7 +20,7 @@ fn an_old_card_needs_a_proof_wherever_there_is_a_key_or_a_token() {
         let rules = WebhookRules {
             old_cards: true,
             dangerously_allow_missing_keys: true,
-            ..WebhookRules::new(key, token, freshness)
+            ..WebhookRules::new(Secret::new(key), Secret::new(token), freshness)
         };
         let checked = Post::plain(card.clone()).check_at(&webhook_with(&rules), NOW);
         assert_eq!(checked.err(), refused, "{key:?} {token:?}");
@@ -28,8 +29,10 @@ fn an_old_card_needs_a_proof_wherever_there_is_a_key_or_a_token() {
 
 #[test]
 fn a_signature_without_a_key_proves_nothing_and_the_token_still_counts() {
-    let rules =
-        WebhookRules { dangerously_allow_missing_keys: true, ..WebhookRules::new("", TOKEN, rules().freshness) };
+    let rules = WebhookRules {
+        dangerously_allow_missing_keys: true,
+        ..WebhookRules::new(Secret::new(""), Secret::new(TOKEN), rules().freshness)
+    };
     let webhook = webhook_with(&rules);
     let event = posted_message("e1", "om_1", "hi");
     let forged = Post::plain(event.clone()).set(TIMESTAMP, "1").set(NONCE, "n").set(SIGNATURE, &"0".repeat(64));

@@ -116,11 +116,17 @@ impl PartialEq<&str> for Str<'_> {
     }
 }
 
-/// The characters of a [`Str`], unescaped.
-#[derive(Clone, Debug)]
+/// The characters of a [`Str`], unescaped. `Debug` shows the size only, as that of `Str`.
+#[derive(Clone)]
 pub struct Unescaped<'a> {
     rest: Chars<'a>,
     escaped: bool,
+}
+
+impl fmt::Debug for Unescaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Unescaped({} bytes)", self.rest.as_str().len())
+    }
 }
 
 impl Iterator for Unescaped<'_> {
