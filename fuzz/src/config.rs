@@ -95,7 +95,8 @@ const EDGES: [&str; 16] = [
     "18446744073709551616",
     "99999999999999999999999999",
 ];
-const OTHERS: [&str; 10] = ["null", "\"90\"", "90.0", "9e1", "1e999", "true", "[90]", "{\"PingInterval\":1}", "\"\"", "0.5"];
+const OTHERS: [&str; 10] =
+    ["null", "\"90\"", "90.0", "9e1", "1e999", "true", "[90]", "{\"PingInterval\":1}", "\"\"", "0.5"];
 
 impl Said<'_> {
     fn text(&self) -> String {

@@ -48,16 +48,31 @@ struct Setting {
 #[derive(Arbitrary, Clone, Copy, Debug)]
 enum Step {
     /// A redelivery, or not: ids of few.
-    Event { event: Id, message: Id, kind: u8, verdict: Said },
+    Event {
+        event: Id,
+        message: Id,
+        kind: u8,
+        verdict: Said,
+    },
     /// A verdict on an earlier delivery.
-    Late { which: u8, verdict: Said },
+    Late {
+        which: u8,
+        verdict: Said,
+    },
     /// The connection is lost and comes back.
     Lost,
     Pass(u32),
-    Restart { setting: Setting, cut: Option<u16>, other_app: bool, strange: bool },
+    Restart {
+        setting: Setting,
+        cut: Option<u16>,
+        other_app: bool,
+        strange: bool,
+    },
     Room(u8),
     /// The memory is written out, or what is new of it is appended.
-    Save { all: bool },
+    Save {
+        all: bool,
+    },
 }
 
 /// An id as it is spelt.

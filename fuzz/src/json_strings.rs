@@ -146,7 +146,9 @@ fn one_string(spelt: &Spelt, room: usize) {
     assert!(read == *text, "not itself: {json}");
     let mut other = text.clone();
     other.push('x');
-    assert!(read != *other && (text.is_empty() || read != *"" && read != text[..text.floor_char_boundary(text.len() - 1)]));
+    assert!(
+        read != *other && (text.is_empty() || read != *"" && read != text[..text.floor_char_boundary(text.len() - 1)])
+    );
     each_room(text.len(), room, |out| assert_room(read.unescape(out), &text, text.len()));
 }
 
@@ -200,8 +202,7 @@ fn in_content(inner: &str, content: &str, text: &str, any: usize) {
     let message = format!(r#""chat_type":"p2p","message_type":"text","content":{content}"#);
     let header = r#"{"event_id":"e","event_type":"im.message.receive_v1"}"#;
     let sender = r#"{"sender_id":{"open_id":"ou_1"}}"#;
-    let json =
-        format!(r#"{{"schema":"2.0","header":{header},"event":{{"message":{{{message}}},"sender":{sender}}}}}"#);
+    let json = format!(r#"{{"schema":"2.0","header":{header},"event":{{"message":{{{message}}},"sender":{sender}}}}}"#);
     let frame = pb::frame(1, &[("type", "event")], json.as_bytes());
     let mut report = Report::new(Slots::growable(1));
     let mut session = session();

@@ -56,15 +56,33 @@ enum Number {
 #[derive(Arbitrary, Clone, Copy, Debug)]
 enum Step {
     /// All parts of a message, begun somewhere, one of them left out, or none.
-    All { id: u8, sum: u8, from: u8, but: u8, verdict: u8 },
+    All {
+        id: u8,
+        sum: u8,
+        from: u8,
+        but: u8,
+        verdict: u8,
+    },
     /// The connection is lost and comes back.
     Lost,
     /// One part as it should be, or not.
-    Part { id: u8, parts: u8, nth: u8, sum: Number, seq: Number, other: bool, nameless: bool, verdict: u8 },
+    Part {
+        id: u8,
+        parts: u8,
+        nth: u8,
+        sum: Number,
+        seq: Number,
+        other: bool,
+        nameless: bool,
+        verdict: u8,
+    },
     Pass(u16),
     Tick,
     /// The first bytes of a part that was longer than any buffer.
-    TooLong { id: u8, sum: Number },
+    TooLong {
+        id: u8,
+        sum: Number,
+    },
 }
 
 /// What a step must bring.
@@ -452,7 +470,13 @@ impl Player<'_> {
         let (left, right) = text.split_at(most / 3);
         for (nth, bytes) in [right, left].into_iter().enumerate() {
             let seq = 1 - nth as i128;
-            self.part(Some(100), [Some(Some(2)), Some(Some(seq))], ["2".into(), seq.to_string()], bytes, Verdict::Accepted);
+            self.part(
+                Some(100),
+                [Some(Some(2)), Some(Some(seq))],
+                ["2".into(), seq.to_string()],
+                bytes,
+                Verdict::Accepted,
+            );
         }
         assert!(self.model.seen.contains("e100"), "the room did not come back");
     }
