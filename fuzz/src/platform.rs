@@ -72,6 +72,8 @@ pub struct World<'s> {
     pub discovery: Option<Vec<u8>>,
     /// The same for requests of a token.
     pub token: Option<Vec<u8>>,
+    /// The same for calls about messages.
+    pub call_answer: Option<Vec<u8>>,
     /// Callbacks that were taken, to be answered later.
     pub responses: Vec<ResponseId>,
     /// Everything that came out of the bot.
@@ -96,6 +98,7 @@ impl<'s> World<'s> {
             verdict: Some(Verdict::Accepted),
             discovery: None,
             token: None,
+            call_answer: None,
             responses: Vec::new(),
             digest: DefaultHasher::new(),
             failed_dials: 0,
@@ -334,7 +337,10 @@ impl<'s> World<'s> {
         let answer = match (&self.discovery, &self.token) {
             (Some(answer), _) if request.contains("/callback/ws/endpoint ") => answer.clone(),
             (_, Some(answer)) if request.contains("/tenant_access_token/internal ") => answer.clone(),
-            _ => answer_to(&request),
+            _ => match &self.call_answer {
+                Some(answer) if request.contains(" /open-apis/im/") => answer.clone(),
+                _ => answer_to(&request),
+            },
         };
         self.feed(at, &answer);
     }

@@ -52,9 +52,19 @@ enum Step {
     Call(u8),
     Cut(u8),
     Deadline,
-    Event { kind: u8, broken: u8, verdict: u8 },
-    Answered { status: u8 },
-    Post { kind: u8, spoilt: u8 },
+    Event {
+        kind: u8,
+        broken: u8,
+        verdict: u8,
+    },
+    /// What calls are answered with from now on.
+    Answered {
+        status: u8,
+    },
+    Post {
+        kind: u8,
+        spoilt: u8,
+    },
     Respond(bool),
     Serve,
     Upgrade(u8),
@@ -254,11 +264,11 @@ impl Player<'_> {
     fn step(&mut self, step: Step) {
         match step {
             Step::Answered { status } => {
-                let status = [200, 400, 401, 429, 500][usize::from(status % 5)];
-                let body = json!({"code": 230_001, "msg": "no", "data": {"text": self.canaries.words, "items": []}});
-                for at in 1..LANES.len() {
-                    self.world.feed(at, &answer(status, &body.to_string()));
-                }
+                let code = [0, 0, 230_001, 99_991_663][usize::from(status >> 4) % 4];
+                let status = [200, 200, 400, 401, 429, 500][usize::from(status % 16) % 6];
+                let body =
+                    json!({"code": code, "msg": "no", "data": {"message_id": "om_1", "text": self.canaries.words}});
+                self.world.call_answer = Some(answer(status, &body.to_string()));
             }
             Step::Call(which) => self.call(which),
             Step::Cut(at) => {
