@@ -204,3 +204,10 @@ fn a_head_that_is_kept_makes_the_same_ack_later() {
         assert_eq!(ack(&head), ack(&frame), "{message:02x?}");
     }
 }
+
+#[test]
+fn only_the_two_schemes_that_say_so_are_encrypted() {
+    for (url, tls) in [("http://h", false), ("ws://h", false), ("https://h", true), ("WSS://h", true)] {
+        assert_eq!(Url::parse(url).unwrap().scheme.tls(), tls, "{url}");
+    }
+}
