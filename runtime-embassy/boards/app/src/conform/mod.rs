@@ -16,7 +16,8 @@ use embassy_sync::signal::Signal;
 use embassy_time::{Duration, Instant, Timer};
 use larkwire_embassy::core::config::ConfigError;
 use larkwire_embassy::core::{
-    Secret,    AckReactions, Body, Call, Config, Domain, GateRules, Locale, OnFatal, ReceiveIdType, ResponseId, Seed, Short,
+    AckReactions, Body, Call, Config, Domain, GateRules, Locale, OnFatal, ReceiveIdType, ResponseId, Secret, Seed,
+    Short,
 };
 use larkwire_embassy::{CallData, CallError, Client, End, Event};
 
