@@ -81,6 +81,10 @@ impl<'s> Texts<'s> {
         Self { region: SecretRegion::new(region), len: 0 }
     }
 
+    pub(crate) fn cap(&self) -> usize {
+        self.region.cap()
+    }
+
     pub(crate) fn add(&mut self, text: &str) -> Option<TextRef> {
         let end = self.len.checked_add(text.len())?;
         if !self.region.ensure(end) {

@@ -60,7 +60,15 @@ impl<'s> Region<'s> {
             Bytes::Growable { bytes: Wiped(bytes), cap } => {
                 if len > bytes.len() && len <= *cap {
                     // Doubling keeps the copying linear.
-                    bytes.resize(len.max(256).next_power_of_two().min(*cap), 0);
+                    let len = len.max(256).next_power_of_two().min(*cap);
+                    if len > bytes.capacity() {
+                        let mut wider = Vec::with_capacity(len);
+                        wider.extend_from_slice(bytes);
+                        // Else the heap would move the bytes, and leave them where they were.
+                        bytes.zeroize();
+                        *bytes = wider;
+                    }
+                    bytes.resize(len, 0);
                 }
                 len <= bytes.len()
             }
@@ -74,7 +82,8 @@ impl<'s> Region<'s> {
             Bytes::Fixed(_) => {}
             #[cfg(feature = "alloc")]
             Bytes::Growable { bytes: Wiped(bytes), .. } => {
-                if bytes.len() > retained {
+                if let Some(spare) = bytes.get_mut(retained..) {
+                    spare.zeroize();
                     bytes.truncate(retained);
                     bytes.shrink_to_fit();
                 }
@@ -98,6 +107,11 @@ impl<'s> Region<'s> {
         }
     }
 
+    /// Overwrites all of it.
+    pub(crate) fn wipe_all(&mut self) {
+        self.bytes_mut().zeroize();
+    }
+
     /// The bytes `start..end`, empty when that lies outside.
     pub(crate) fn slice(&self, start: usize, end: usize) -> &[u8] {
         self.bytes().get(start..end).unwrap_or_default()
@@ -116,9 +130,10 @@ impl<'s> Region<'s> {
     }
 }
 
-/// A region for what must not outlive its use: it is overwritten, in a way that no compiler leaves out, when it is told
-/// to. On the heap also when it is moved or dropped; slices have no `Drop`, since a bot that has one could not be borrowed
-/// for as long as its own memory, as boards do.
+/// A region for what must not outlive its use: it knows how much of it was written, and overwrites that when it is told
+/// to, in a way that no compiler leaves out. On the heap every region is overwritten when it is moved, made smaller or
+/// dropped; slices have no `Drop`, since a bot that has one could not be borrowed for as long as its own memory, as boards
+/// do.
 pub(crate) struct SecretRegion<'s> {
     region: Region<'s>,
     /// What was asked room for since it was last overwritten.
@@ -132,15 +147,6 @@ impl<'s> SecretRegion<'s> {
 
     /// As [`Region::ensure`]. Whoever writes asks for room first, so that it is known what to overwrite.
     pub(crate) fn ensure(&mut self, len: usize) -> bool {
-        #[cfg(feature = "alloc")]
-        if let Bytes::Growable { bytes, cap } = &mut self.region.0
-            && len > bytes.0.capacity()
-            && len <= *cap
-        {
-            let mut wider = Vec::with_capacity(len.max(256).next_power_of_two().min(*cap));
-            wider.extend_from_slice(&bytes.0);
-            *bytes = Wiped(wider);
-        }
         let has_room = self.region.ensure(len);
         if has_room {
             self.dirty = self.dirty.max(len);

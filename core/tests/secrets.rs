@@ -14,25 +14,27 @@
 mod support;
 
 use larkwire_core::{
-    Body, Bot, Call, Config, HttpLane, Instant, Lane, OwnOpenId, Region, Secret, Seed, Slots, State, Storage, Wish,
+    Body, Bot, Call, Config, End, HttpLane, Instant, Lane, OwnOpenId, Region, Secret, Seed, Slots, State, Storage,
+    Verdict, Wish,
 };
-use support::{ACCEPT, accept_of, config, take_request};
+use support::{ACCEPT, accept_of, config, event_frame, part_frame, take_request, ws};
 
 const APP_SECRET: &str = "Canary1AppSecret";
 const ACCESS_KEY: &str = "Canary2AccessKey";
 const TICKET: &str = "Canary3Ticket";
 const TOKEN: &str = "Canary4TenantToken";
-const CANARIES: [&str; 4] = [APP_SECRET, ACCESS_KEY, TICKET, TOKEN];
+const VERIFICATION: &str = "Canary5VerificationToken";
+const CANARIES: [&str; 5] = [APP_SECRET, ACCESS_KEY, TICKET, TOKEN, VERIFICATION];
 
 /// What the bot gets, and what is looked at when it is gone.
 struct Memory {
-    regions: [Vec<u8>; 6],
+    regions: [Vec<u8>; 9],
 }
 
 impl Memory {
     fn new() -> Self {
-        // Texts, socket out, URL, token, answers, and requests, which hold the longest token.
-        Self { regions: [512, 1024, 512, 1024, 4096, 4096].map(|len| vec![0; len]) }
+        // Texts, socket out, URL, token, answers, and requests, which hold the longest token; messages, parts, the whole.
+        Self { regions: [512, 2048, 512, 1024, 4096, 4096, 2048, 2048, 1024].map(|len| vec![0; len]) }
     }
 
     /// Which canaries can be read, and where.
@@ -49,8 +51,19 @@ impl Memory {
 fn answer(lane: Lane, written: &[u8]) -> Option<Vec<u8>> {
     let request = take_request(&mut written.to_vec(), 0, lane)?;
     if lane == Lane::Socket {
+        // Behind the upgrade: an event, one in two parts, and one whose end never comes.
         let accept = accept_of(request.header("Sec-WebSocket-Key").unwrap());
-        return Some(ACCEPT.replace("{accept}", &accept).into_bytes());
+        let json =
+            format!(r#"{{"schema":"2.0","header":{{"event_id":"e","event_type":"x","token":"{VERIFICATION}"}}}}"#);
+        let (first, second) = json.as_bytes().split_at(json.len() - 5);
+        let frames = [
+            event_frame("m0", &json),
+            part_frame("m1", "2", "0", first),
+            part_frame("m1", "2", "1", second),
+            part_frame("m2", "2", "0", first),
+        ];
+        let frames: Vec<u8> = frames.iter().flat_map(|frame| ws(2, frame)).collect();
+        return Some([ACCEPT.replace("{accept}", &accept).into_bytes(), frames].concat());
     }
     let body = if request.target.ends_with("/callback/ws/endpoint") {
         let url = format!("wss://msg.feishu.cn/ws/v2?access_key={ACCESS_KEY}&service_id=1&ticket={TICKET}");
@@ -68,13 +81,16 @@ fn answer(lane: Lane, written: &[u8]) -> Option<Vec<u8>> {
 
 /// A bot that connects and makes a call, and is shut down after so many facts; whether it did all of it before.
 fn life(memory: &mut Memory, facts: usize) -> bool {
-    let [texts, socket_out, url, token, http_in, http_out] = &mut memory.regions;
+    let [texts, socket_out, url, token, http_in, http_out, socket_in, parts, assembled] = &mut memory.regions;
     let mut lanes = [HttpLane::new(Region::fixed(http_in), Region::fixed(http_out))];
     let storage = Storage {
         texts: Region::fixed(texts),
         socket_out: Region::fixed(socket_out),
         url: Region::fixed(url),
         token: Region::fixed(token),
+        socket_in: Region::fixed(socket_in),
+        parts: Region::fixed(parts),
+        assembled: Region::fixed(assembled),
         http: Slots::fixed(&mut lanes),
         ..Storage::growable()
     };
@@ -109,6 +125,10 @@ fn talk(bot: &mut Bot<'_>, facts: usize) -> bool {
                 return false;
             }
             let written = bot.poll_transmit(lane).to_vec();
+            while let Some(id) = bot.poll_delivery().map(|event| event.id()) {
+                bot.handle_delivered(now, id, Verdict::Accepted);
+                bot.handle_inbox(now, 8);
+            }
             if !opened.contains(&(lane, attempt)) {
                 opened.push((lane, attempt));
                 bot.handle_opened(now, lane, attempt);
@@ -145,4 +165,36 @@ fn whenever_a_bot_ends_its_memory_holds_no_secret() {
         }
     }
     assert!(lives > 8, "dial, write, answer: four times ({lives})");
+}
+
+#[test]
+fn a_bot_whose_secret_is_refused_keeps_none() {
+    let mut room = [vec![0; 512], vec![0; 4096], vec![0; 4096]];
+    let [texts, http_in, http_out] = &mut room;
+    let mut lanes = [HttpLane::new(Region::fixed(http_in), Region::fixed(http_out))];
+    let storage = Storage { texts: Region::fixed(texts), http: Slots::fixed(&mut lanes), ..Storage::growable() };
+    let mut bot = Bot::new(Config { app_secret: Secret::new(APP_SECRET), ..config() }, storage, Seed([7; 32])).unwrap();
+    let (now, lane) = (Instant::ZERO, Lane::Http(0));
+    bot.handle_timeout(now);
+    let Wish::Up(target) = bot.poll_lane(lane) else { panic!("discovery comes first") };
+    let attempt = target.attempt;
+    bot.handle_opened(now, lane, attempt);
+    let written = bot.poll_transmit(lane).len();
+    assert!(String::from_utf8_lossy(bot.poll_transmit(lane)).contains(APP_SECRET));
+    bot.handle_transmitted(now, lane, attempt, written);
+    let refusal = "HTTP/1.1 200 OK\r\nContent-Length: 23\r\n\r\n{\"code\":514,\"msg\":\"no\"}";
+    bot.handle_received(now, lane, attempt, refusal.as_bytes());
+    assert!(matches!(bot.ended(), Some(End::Fatal(_))), "{:?}", bot.ended());
+    assert!(format!("{bot:?}").contains("cli_"), "it can still be asked who it was");
+    let held = |room: &[u8]| room.windows(APP_SECRET.len()).any(|window| window == APP_SECRET.as_bytes());
+    assert!(!room.iter().any(|room| held(room)));
+}
+
+#[test]
+fn a_bot_that_has_no_room_for_its_texts_copies_no_secret() {
+    let mut texts = [0; 60];
+    let storage = Storage { texts: Region::fixed(&mut texts), ..Storage::growable() };
+    let config = Config { app_secret: Secret::new(APP_SECRET), ..config() };
+    assert!(Bot::new(config, storage, Seed([7; 32])).is_err());
+    assert_eq!(texts, [0; 60]);
 }

@@ -37,6 +37,10 @@ impl<'s> Bot<'s> {
         let pieces = [config.app_id, config.app_secret.expose(), url.host, url.target, agent, separator, source];
         let needed = pieces.iter().fold(0, |sum: usize, text| sum.saturating_add(text.len()));
         let too_small = ConfigError::Storage { name: "texts", needed };
+        if texts.cap() < needed {
+            // Before the secret is copied.
+            return Err(too_small);
+        }
         let mut keep = |text: &str| texts.add(text).ok_or(too_small);
         let (app_id, app_secret) = (keep(config.app_id)?, keep(config.app_secret.expose())?);
         let (host, prefix) = (keep(url.host)?, keep(url.target)?);

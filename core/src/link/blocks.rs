@@ -55,6 +55,11 @@ impl<'s> Blocks<'s> {
         self.region.cap().checked_div(BLOCK).unwrap_or_default()
     }
 
+    pub(super) fn wipe(&mut self) {
+        self.clear();
+        self.region.wipe_all();
+    }
+
     /// Forgets all chains.
     pub(super) fn clear(&mut self) {
         self.free = NONE;

@@ -107,6 +107,8 @@ impl Link<'_> {
     pub(crate) fn wipe(&mut self) {
         self.output.clear();
         self.url.clear();
+        self.intake.wipe();
+        self.session.parts.wipe();
     }
 
     /// Nothing of a connection is left behind.

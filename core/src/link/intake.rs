@@ -142,6 +142,12 @@ impl<'s> Intake<'s> {
         self.msg_end = self.raw_start;
     }
 
+    /// Overwrites what came; for the end.
+    pub(crate) fn wipe(&mut self) {
+        self.reset();
+        self.region.wipe_all();
+    }
+
     /// Gives memory back that the last while did not need; hosts only.
     pub(crate) fn relax(&mut self) {
         if self.raw_end == 0 {

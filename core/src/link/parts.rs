@@ -138,6 +138,12 @@ impl<'s> Parts<'s> {
         parts
     }
 
+    /// Overwrites what came; for the end.
+    pub(crate) fn wipe(&mut self) {
+        self.assembled.wipe_all();
+        self.blocks.wipe();
+    }
+
     /// The message that the last [`Insert::Complete`] finished.
     pub(crate) fn assembled(&self) -> &[u8] {
         self.assembled.slice(0, self.assembled_len)

@@ -14,7 +14,7 @@ use crate::event::{DeliveryId, Event, Layout, ResponseId, Typed, Verdict};
 use crate::fault::{DropReason, Misuse};
 use crate::link::{INBOX_MS, RESPONSE_MS, Screened, Session};
 use crate::notice::{Notice, Report, count};
-use crate::storage::{Region, Slots};
+use crate::storage::{Region, SecretRegion, Slots};
 use crate::text::Short;
 use crate::time::{Earliest, Instant, Why};
 
@@ -54,10 +54,10 @@ enum State {
     Answered(Option<Reply<'static>>),
 }
 
-/// One place for a posted event, some 450 bytes. Its region holds the event's text, then the application's answer.
+/// One place for a posted event, some 450 bytes. Its region holds the event's text (with the Verification Token), then the application's answer.
 #[derive(Debug)]
 pub struct PostSlot<'s> {
-    region: Region<'s>,
+    region: SecretRegion<'s>,
     state: State,
     id: DeliveryId,
     layout: Layout,
@@ -71,7 +71,7 @@ impl<'s> PostSlot<'s> {
     /// A free place.
     pub fn new(region: Region<'s>) -> Self {
         Self {
-            region,
+            region: SecretRegion::new(region),
             state: State::Free,
             id: DeliveryId::NONE,
             layout: Layout::EMPTY,

@@ -231,6 +231,9 @@ impl<'s> Webhook<'s> {
         let mut texts = Texts::new(texts);
         let needed = encrypt_key.len().saturating_add(verification_token.len());
         let too_small = ConfigError::Storage { name: "webhook texts", needed };
+        if texts.cap() < needed {
+            return Err(too_small);
+        }
         Ok(Self {
             encrypt_key: texts.add(encrypt_key).ok_or(too_small)?,
             verification_token: texts.add(verification_token).ok_or(too_small)?,

@@ -55,7 +55,8 @@ fn nibble(digit: u8) -> Option<u8> {
     }
 }
 
-/// The hash of a key or token: as good as the secret itself, so it is not shown, not compared by `==`, and overwritten.
+/// The hash of a key or token: as good as the secret itself, so it is not shown, not compared by `==`, and overwritten
+/// where it lies last; copies that moves left behind are out of reach.
 pub(super) struct SecretHash([u8; 32]);
 
 impl SecretHash {

@@ -115,3 +115,11 @@ fn s45_a_bot_that_was_posted_to_tells_its_counters_and_no_more() {
     let answers = w.posts.iter().flat_map(|post| &post.answers).map(|(_, _, body)| body.as_str());
     answers.for_each(hidden);
 }
+
+#[test]
+fn a_webhook_that_is_dropped_leaves_neither_key_nor_token() {
+    let mut room = [0; 128];
+    drop(Webhook::new(&canaries(), Region::fixed(&mut room)).unwrap());
+    let holds = |text: &str| room.windows(text.len()).any(|window| window == text.as_bytes());
+    assert!(!holds(KEY_CANARY) && !holds(TOKEN_CANARY));
+}
