@@ -3,7 +3,7 @@
 //! | fault | proven by |
 //! |---|---|
 //! | V3 parsing before the signature check | `webhook::order` beside the code counts readers of JSON; re-serialised JSON below |
-//! | V5 unlimited incomplete bodies | the server counts them: tokio's `floods::s31_…`; number and answer below |
+//! | V5 unlimited incomplete bodies | the server counts them: tokio's `floods`: `s31_…`; number and answer below |
 //! | V6 a table of peers without a bound | `set_up::s34_…` |
 //! | V8 signatures that are valid for ever | `signatures::s11_…` to `s13_…`, `memory::s16_…`, `s17_…`, a restart in `memory` |
 //! | V10 a group taken for a direct message | `gate::s40_…` |

@@ -27,8 +27,6 @@ mod delivery;
 mod duplicates;
 mod every_call;
 mod faults;
-#[cfg(feature = "webhook")]
-mod floods;
 mod groups;
 mod inboxes;
 mod lifecycle;

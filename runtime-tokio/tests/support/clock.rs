@@ -1,4 +1,5 @@
 //! Hours without hours: tokio's clock, stopped until the story moves it.
+#![allow(dead_code, reason = "each test program uses its part of it")]
 
 use std::sync::mpsc::{self, Sender};
 use std::time::Duration;

@@ -1,6 +1,21 @@
 //! The webhook's port is open to everybody: nobody takes the platform's place, and nothing grows.
 
-#![allow(clippy::print_stdout, reason = "figures are what floods are for")]
+//! A program of its own, since one of them weighs the process.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    missing_docs,
+    reason = "tests may panic, and figures are what floods are for"
+)]
+
+#[path = "../support/clock.rs"]
+mod clock;
+#[path = "../support/hook.rs"]
+mod hook;
+#[path = "../support/mod.rs"]
+mod support;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -9,11 +24,15 @@ use larkwire_conformance::platform::WebhookRequest;
 use larkwire_tokio::core::webhook::{MAX_BODY, Refusal};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::sync::RwLock;
 use tokio::task::JoinSet;
 
 use crate::clock::{Clock, eventually, seconds};
 use crate::hook::*;
 use crate::support::*;
+
+/// Held by all, and by the one that weighs the process alone.
+static HOUSE: RwLock<()> = RwLock::const_new(());
 
 /// Kilobytes of memory that this process holds.
 #[cfg(target_os = "linux")]
@@ -54,6 +73,7 @@ async fn kept(stream: &mut TcpStream, request: &WebhookRequest) -> u16 {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_thousand_forged_requests_take_nothing_from_the_platforms_five_hundred() {
+    let _house = HOUSE.write().await;
     const FORGED: u64 = 10_000;
     const REAL: u64 = 500;
     const LANES: u64 = 20;
@@ -100,6 +120,7 @@ async fn ten_thousand_forged_requests_take_nothing_from_the_platforms_five_hundr
 /// And the reason for it.
 #[tokio::test]
 async fn s31_of_two_hundred_slow_bodies_64_are_waited_for_and_the_platform_is_not_kept_out() {
+    let _house = HOUSE.read().await;
     let platform = platform().await;
     let (client, mut events, serving) = hooked(&platform).await;
     let at = serving.local_addr();
@@ -122,6 +143,7 @@ async fn s31_of_two_hundred_slow_bodies_64_are_waited_for_and_the_platform_is_no
 
 #[tokio::test]
 async fn s30_a_body_has_five_seconds() {
+    let _house = HOUSE.read().await;
     let platform = platform().await;
     let (client, _events, serving) = hooked(&platform).await;
     let clock = Clock::stop();
@@ -140,6 +162,7 @@ async fn s30_a_body_has_five_seconds() {
 
 #[tokio::test]
 async fn a_head_has_five_seconds_and_sixteen_kilobytes() {
+    let _house = HOUSE.read().await;
     let platform = platform().await;
     let (_client, _events, serving) = hooked(&platform).await;
     let long = format!("POST /lark HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n", "x".repeat(20_000));
@@ -160,6 +183,7 @@ async fn a_head_has_five_seconds_and_sixteen_kilobytes() {
 
 #[tokio::test]
 async fn s29_a_body_of_the_limit_passes_and_one_byte_more_is_not_read() {
+    let _house = HOUSE.read().await;
     let platform = platform().await;
     let (client, mut events, serving) = hooked(&platform).await;
     let at = serving.local_addr();
@@ -193,6 +217,7 @@ async fn s29_a_body_of_the_limit_passes_and_one_byte_more_is_not_read() {
 
 #[tokio::test]
 async fn s32_s33_a_thousand_strangers_at_other_doors_take_no_place_of_the_platform() {
+    let _house = HOUSE.read().await;
     let platform = platform().await;
     let (client, mut events, serving) = hooked(&platform).await;
     let at = serving.local_addr();
@@ -218,6 +243,7 @@ async fn s32_s33_a_thousand_strangers_at_other_doors_take_no_place_of_the_platfo
 /// Who floods the one request that needs no signature keeps nobody out but himself.
 #[tokio::test]
 async fn v07_unsigned_requests_are_rationed_and_signed_ones_are_not() {
+    let _house = HOUSE.read().await;
     let platform = platform().await;
     let (client, mut events, serving) = hooked(&platform).await;
     let at = serving.local_addr();
@@ -238,6 +264,7 @@ async fn v07_unsigned_requests_are_rationed_and_signed_ones_are_not() {
 
 #[tokio::test]
 async fn two_thousand_silent_connections_keep_nobody_out() {
+    let _house = HOUSE.read().await;
     let platform = platform().await;
     let (_client, mut events, serving) = hooked(&platform).await;
     let at = serving.local_addr();
