@@ -195,6 +195,18 @@ fn content_string(inner: &str, spelling: u8) -> String {
     }
 }
 
+/// The text with its mentions of everyone, the only ones that need no entry (protocol section 12.3).
+fn shown(text: &str) -> String {
+    let mut pieces = text.split("@_all");
+    let mut shown = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let longer = piece.starts_with(|ch: char| ch.is_ascii_alphanumeric() || ch == '_');
+        shown += if longer { "@_all" } else { "@all" };
+        shown += piece;
+    }
+    shown
+}
+
 /// A message with that content, through a session.
 fn in_content(inner: &str, content: &str, text: &str, any: usize) {
     let message = format!(r#""chat_type":"p2p","message_type":"text","content":{content}"#);
@@ -223,6 +235,7 @@ fn in_content(inner: &str, content: &str, text: &str, any: usize) {
         }
     });
     // The content lies unescaped behind the text, which is as it was written but for placeholders of mentions.
+    let text = shown(text);
     let needed = inner.len() + text.len();
     each_room(needed, any, |out| {
         let size = out.len();
