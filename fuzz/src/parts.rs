@@ -19,8 +19,6 @@ const BLOCK: usize = 256;
 const USABLE: usize = 252;
 /// `seq` and length of a part, kept before its bytes.
 const RECORD: usize = 5;
-/// The deepest of the 8 sets of protocol section 7.3.
-const MOST_SETS: usize = 8;
 
 /// Reads a storage and what comes in out of the bytes, and plays it.
 pub fn run(data: &[u8]) {
@@ -297,6 +295,7 @@ struct Player<'s> {
 
 impl Input {
     fn play(&self) {
+        // At most the 8 sets of protocol section 7.3.
         let (sets, blocks) = (usize::from(self.sets % 8) + 1, usize::from(self.blocks % 24) + 1);
         let (finished, assembled) = (usize::from(self.finished % 6), usize::from(self.assembled % 6144));
         let mut memory = vec![0; blocks * BLOCK];
@@ -324,7 +323,7 @@ impl Input {
         let model = Model {
             now: 1000,
             sets: BTreeMap::new(),
-            most_sets: sets.min(MOST_SETS),
+            most_sets: sets,
             blocks,
             assembled,
             finished: VecDeque::new(),
@@ -456,7 +455,6 @@ impl Player<'_> {
             too_big: stats.dropped(DropReason::TooBig),
         };
         assert_eq!(counted, self.model.counts);
-        assert!(self.model.sets.len() <= MOST_SETS);
     }
 
     /// After a minute of silence all room is there again: a message that takes all of it is put together.
