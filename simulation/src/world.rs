@@ -51,7 +51,7 @@ impl World {
             conns: BTreeMap::new(),
             next_conn: 1,
             platform: Platform::default(),
-            ledger: Ledger { seen_cap: plan.size.seen as u64, ..Ledger::default() },
+            ledger: Ledger::of(&plan),
             machine: Machine::default(),
             app: App::new(plan.inbox),
             watch: Watch::default(),
