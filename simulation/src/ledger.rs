@@ -348,3 +348,6 @@ impl Ledger {
 pub(crate) fn number<T: std::str::FromStr>(text: &str, prefix: &str) -> Option<T> {
     text.strip_prefix(prefix)?.parse().ok()
 }
+
+#[cfg(test)]
+mod tests;
