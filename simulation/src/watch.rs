@@ -66,6 +66,11 @@ impl Watch {
         }
     }
 
+    /// A small fault of its own: T runs from here on, if it runs.
+    pub(crate) fn pong_lost(&mut self) {
+        self.down = None;
+    }
+
     pub(crate) fn woke(&mut self) {
         self.pause = None;
         self.down = None;
