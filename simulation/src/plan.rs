@@ -151,7 +151,9 @@ impl Size {
     /// What tables and lanes may keep once all their places were needed, for the next time.
     pub(crate) fn retained(&self) -> i64 {
         let lanes = self.lanes * 2 * 4096;
-        let places = self.calls * size_of::<CallSlot<'_>>() + self.callbacks * (1024 + size_of::<CallbackSlot<'_>>());
+        // Two callbacks at once are usual in a burst, eight were never seen.
+        let callbacks = self.callbacks.min(8) * (1024 + size_of::<CallbackSlot<'_>>());
+        let places = self.calls * size_of::<CallSlot<'_>>() + callbacks;
         let reactions = if self.is_board() { 4 } else { 256 } * size_of::<AckReaction>();
         i64::try_from(lanes + places + reactions + self.sets * size_of::<PartSet>()).unwrap_or(i64::MAX)
     }
