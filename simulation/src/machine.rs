@@ -8,7 +8,7 @@ use crate::faults::{Fault, Reach};
 use crate::queue::Happening;
 use crate::world::World;
 
-/// Shutting down takes no longer: 10 s for what is open, 2 s for what is not written, 2 s for the close frames.
+/// Shutting down takes no longer: 10 s for calls, 2 s for acks, 2 s for the close frames.
 const SHUT_DOWN: u64 = 14 * SECOND;
 
 #[derive(Default)]
