@@ -178,6 +178,7 @@ impl World {
             if verdict == Verdict::Refused {
                 self.app.unprompt(self.now + SECOND);
             }
+            self.ledger.deliveries[delivery as usize].discarded |= verdict == Verdict::Discarded;
             self.fact(|bot, now| bot.handle_delivered(now, id, verdict));
         }
     }

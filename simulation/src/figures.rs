@@ -74,6 +74,8 @@ pub(crate) struct Figures {
     pub(crate) peak: i64,
     pub(crate) rest: i64,
     pub(crate) growth: i64,
+    /// Bots that lived long enough for their growth to be judged.
+    pub(crate) judged: u64,
 }
 
 fn add(to: &mut BTreeMap<&'static str, u64>, from: &BTreeMap<&'static str, u64>) {
@@ -172,7 +174,7 @@ impl Figures {
         }
         named!(bots fatal dials connections discoveries link_faults pings events deliveries redeliveries duplicates
             nonsense delivered acks unacked clean no_connection calls calls_done calls_refused calls_gone tokens
-            tokens_refused reactions evicted notices_lost returns)
+            tokens_refused reactions evicted notices_lost returns judged)
     }
 
     pub(crate) fn simulated(&self) -> u64 {

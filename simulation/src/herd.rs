@@ -2,6 +2,7 @@
 
 use crate::clock::{MINUTE, SECOND};
 use crate::faults::Fault;
+use crate::life::guarded;
 use crate::log::Log;
 use crate::plan::{Kind, Plan};
 use crate::world::World;
@@ -50,24 +51,15 @@ pub(crate) fn run(bots: u64, base: u64, outage: u64) -> Herd {
         plan.pace = (120, 120, 30);
         plan.planned_turns = false;
         let mut world = World::new(plan, Log::silent());
-        world.run(cut);
-        let before = world.arrivals.len();
-        if outage > 0 {
-            world.weather.set(Fault::PlatformRestarts, true);
-            world.strike(Fault::PlatformRestarts);
-            world.run(cut + outage);
-            world.weather.set(Fault::PlatformRestarts, false);
-        } else {
-            world.strike(Fault::Cut);
-        }
-        world.run(cut + 15 * MINUTE);
+        let mut before = 0;
+        let lived = guarded(|| before = cut_off(&mut world, cut, outage));
         for at in &world.arrivals[before..] {
-            if let Some(second) = herd.arrivals.get_mut(((at - cut) / SECOND) as usize) {
+            if let Some(second) = herd.arrivals.get_mut((at.saturating_sub(cut) / SECOND) as usize) {
                 *second += 1;
             }
         }
         let arrived = world.arrivals.len() - before;
-        let failure = world.failure.take();
+        let failure = lived.err().or(world.failure.take());
         if let Some(what) = failure.or_else(|| (arrived != 1).then(|| format!("{arrived} arrivals of one bot"))) {
             herd.failure.get_or_insert(format!("bot {n}: {what}"));
         }
@@ -77,4 +69,20 @@ pub(crate) fn run(bots: u64, base: u64, outage: u64) -> Herd {
         herd.failure.get_or_insert(format!("{most} arrivals in second {second}, {} are the most", herd.bound()));
     }
     herd
+}
+
+/// One bot's share of it: how often it had arrived before the cut.
+fn cut_off(world: &mut World, cut: u64, outage: u64) -> usize {
+    world.run(cut);
+    let before = world.arrivals.len();
+    if outage > 0 {
+        world.weather.set(Fault::PlatformRestarts, true);
+        world.strike(Fault::PlatformRestarts);
+        world.run(cut + outage);
+        world.weather.set(Fault::PlatformRestarts, false);
+    } else {
+        world.strike(Fault::Cut);
+    }
+    world.run(cut + 15 * MINUTE);
+    before
 }

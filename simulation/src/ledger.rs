@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use larkwire_core::fault::DropReason;
 
-use crate::clock::HOUR;
+use crate::clock::{HOUR, UNIX};
+use crate::plan::Plan;
 
 /// Ids of what was handed over are remembered for so long (the preset).
 pub(crate) const WINDOW: u64 = 12 * HOUR;
@@ -49,9 +50,17 @@ pub(crate) struct Delivery {
     pub(crate) at: u64,
     /// Parts it was sent in; 1 for a whole message.
     pub(crate) parts: u8,
+    /// Bytes of the event, and of the longest frame that carried some of it.
+    pub(crate) json: usize,
+    pub(crate) frame: usize,
+    /// A part that contradicts the others was sent, and one whose `sum` is more than any message may have.
+    pub(crate) odd: bool,
+    pub(crate) over: bool,
     /// Sent in a way that need not work.
     pub(crate) messy: bool,
     pub(crate) acked: bool,
+    /// The program said that it does not want it.
+    pub(crate) discarded: bool,
     pub(crate) notice: Option<DropReason>,
     /// For nonsense: what must become of it.
     pub(crate) expect: Option<DropReason>,
@@ -63,7 +72,17 @@ pub(crate) struct Ledger {
     pub(crate) deliveries: Vec<Delivery>,
     /// Ids remembered so far by the bot, over its restarts.
     pub(crate) inserted: u64,
-    pub(crate) seen_cap: u64,
+    seen_cap: u64,
+    /// Bytes given for a message, and for the parts of some.
+    message: usize,
+    parts: usize,
+    /// An older message is stale; 0: none is.
+    stale_after_ms: u64,
+    /// Parts sent so far, and sets of them that the bot gave up; the same for messages that are no frames.
+    pub(crate) parts_sent: u64,
+    incomplete: u64,
+    pub(crate) garbage_sent: u64,
+    undecodable: u64,
     /// Counts restarts that forgot.
     pub(crate) memory: u32,
     pub(crate) restored_at: Option<u64>,
@@ -87,7 +106,44 @@ fn is_acked(reason: DropReason) -> bool {
     )
 }
 
+impl Delivery {
+    /// Of an event in one piece, or of nonsense.
+    pub(crate) fn whole(event: Option<u32>, conn: u32, at: u64) -> Self {
+        Self {
+            event,
+            conn,
+            at,
+            parts: 1,
+            json: 0,
+            frame: 0,
+            odd: false,
+            over: false,
+            messy: false,
+            acked: false,
+            discarded: false,
+            notice: None,
+            expect: None,
+        }
+    }
+}
+
+/// Kept by the engine beside a message: the next ws frame's header and a whole control frame.
+const ROOM: usize = 160;
+/// Parts are kept in blocks: their size, what of it is payload, and what stands before each part.
+const BLOCK: (usize, usize) = (256, 252);
+const RECORD: usize = 5;
+
 impl Ledger {
+    pub(crate) fn of(plan: &Plan) -> Self {
+        Self {
+            seen_cap: plan.size.seen as u64,
+            message: plan.size.message,
+            parts: plan.size.parts(),
+            stale_after_ms: plan.stale_after_ms,
+            ..Self::default()
+        }
+    }
+
     pub(crate) fn json(&self, index: u32, twin: bool) -> String {
         let event = &self.events[index as usize];
         let x = if twin { "x" } else { "" };
@@ -159,39 +215,80 @@ impl Ledger {
         Ok(())
     }
 
-    /// Whether the bot must still know the event's id.
-    fn is_remembered(&self, index: u32) -> bool {
-        self.events[index as usize].taken.is_some()
+    /// Whether the bot may know the event's id: the program accepted it in this memory, within the window, and fewer ids
+    /// than the table holds came behind it.
+    fn may_be_remembered(&self, index: u32, now: u64) -> bool {
+        let Some(taken) = self.events[index as usize].taken else { return false };
+        // With a memory that was written and read the wall clock dates the ids, and it may be wrong either way.
+        let restored = self.restored_at.is_some_and(|at| at >= taken.at);
+        // What a clock stood still is part of the travel.
+        let in_time = restored || now - taken.at <= WINDOW + self.travel - taken.travel;
+        taken.memory == self.memory && in_time && self.inserted - taken.inserted < self.seen_cap
+    }
+
+    /// Whether the storage given is too small for the delivery. Acks never are: they take a tenth of the smallest output.
+    fn is_too_big(&self, delivery: &Delivery) -> bool {
+        let split = delivery.parts > 1;
+        let records = delivery.json + usize::from(delivery.parts) * RECORD;
+        let no_room_for_parts = delivery.json > self.message || records > self.parts / BLOCK.0 * BLOCK.1;
+        delivery.over || delivery.frame > self.message.saturating_sub(ROOM) || (split && no_room_for_parts)
+    }
+
+    /// Whether a message may be older than the limit, as far as the bot's clock can tell.
+    fn may_be_stale(&self, event: &Event, now: u64) -> bool {
+        let age = UNIX + now - event.created;
+        event.sort == Sort::Message && self.stale_after_ms > 0 && age + self.ahead > self.stale_after_ms
+    }
+
+    /// The bot says that it dropped something whose name it does not know.
+    fn dropped_nameless(&mut self, reason: DropReason, trace_id: &str) -> Result<(), String> {
+        let (told, sent) = match reason {
+            DropReason::Incomplete => (&mut self.incomplete, self.parts_sent),
+            DropReason::Undecodable => (&mut self.undecodable, self.garbage_sent),
+            _ => return Err(format!("a notice of nobody's delivery: {trace_id:?} was dropped as {reason:?}")),
+        };
+        *told += 1;
+        if *told > sent || !trace_id.is_empty() {
+            return Err(format!(
+                "{trace_id:?} was dropped as {reason:?}, {told} in all: {sent} of that sort were sent"
+            ));
+        }
+        Ok(())
     }
 
     /// The bot says that it dropped a delivery.
     pub(crate) fn dropped(&mut self, reason: DropReason, trace_id: &str, now: u64) -> Result<(), String> {
-        let Some(number) = number::<u32>(trace_id, "t") else { return Ok(()) };
-        let Some(event) = self.deliveries.get(number as usize).map(|delivery| delivery.event) else {
+        let Some(number) = number::<u32>(trace_id, "t") else { return self.dropped_nameless(reason, trace_id) };
+        let Some(delivery) = self.deliveries.get_mut(number as usize) else {
             return Err(format!("a notice of nobody's delivery: {trace_id}"));
         };
-        self.deliveries[number as usize].notice = Some(reason);
-        let Some(index) = event else {
-            let expect = self.deliveries[number as usize].expect;
-            let full = matches!(reason, DropReason::InboxFull | DropReason::TooBig);
-            return if expect == Some(reason) || full {
+        delivery.notice = Some(reason);
+        let delivery = &self.deliveries[number as usize];
+        let Some(index) = delivery.event else {
+            let expect = delivery.expect;
+            return if expect == Some(reason) || reason == DropReason::InboxFull {
                 Ok(())
             } else {
                 Err(format!("delivery {trace_id} was dropped as {reason:?}, not {expect:?}"))
             };
         };
-        let _ = now;
-        let remembered = self.is_remembered(index);
-        let event = &mut self.events[index as usize];
         let right = match reason {
-            DropReason::Duplicate => remembered,
-            DropReason::Discarded | DropReason::InboxFull | DropReason::Incomplete | DropReason::Part => true,
-            DropReason::Stale => event.sort == Sort::Message,
-            DropReason::TooBig => true,
+            DropReason::Duplicate => self.may_be_remembered(index, now),
+            DropReason::Discarded => delivery.discarded,
+            // Whether there was room is asked where the ack is: `check_ack`.
+            DropReason::InboxFull => true,
+            DropReason::Incomplete => delivery.parts > 1,
+            DropReason::Part => delivery.odd,
+            DropReason::Stale => self.may_be_stale(&self.events[index as usize], now),
+            DropReason::TooBig => self.is_too_big(delivery),
             _ => false,
         };
+        let event = &mut self.events[index as usize];
         if !right {
-            return Err(format!("event e{index} was dropped as {reason:?}; it was handed over: {remembered}"));
+            let taken = event.taken;
+            return Err(format!(
+                "event e{index} ({trace_id}) was dropped as {reason:?} for no reason; handed over: {taken:?}"
+            ));
         }
         if is_acked(reason) && reason != DropReason::Duplicate {
             event.dropped = Some(reason);
@@ -251,3 +348,6 @@ impl Ledger {
 pub(crate) fn number<T: std::str::FromStr>(text: &str, prefix: &str) -> Option<T> {
     text.strip_prefix(prefix)?.parse().ok()
 }
+
+#[cfg(test)]
+mod tests;

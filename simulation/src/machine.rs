@@ -8,6 +8,9 @@ use crate::faults::{Fault, Reach};
 use crate::queue::Happening;
 use crate::world::World;
 
+/// Shutting down takes no longer: 10 s for calls, 2 s for acks, 2 s for the close frames.
+const SHUT_DOWN: u64 = 14 * SECOND;
+
 #[derive(Default)]
 pub(crate) struct Machine {
     bot: Option<Bot<'static>>,
@@ -245,6 +248,7 @@ impl World {
         }
         self.figures.bots += 1;
         self.watch.born();
+        self.platform.said_fatal.clear();
         self.log(|| "bot: starts".to_owned());
         self.tell_wall();
         let disk = std::mem::take(&mut self.machine.disk);
@@ -278,9 +282,9 @@ impl World {
     /// Whether the bot has ended, and was right to.
     fn check_end(&mut self) {
         let Some(bot) = &self.machine.bot else { return };
-        let late = self.machine.stopping.is_some_and(|since| self.now > since + 15 * SECOND);
+        let late = self.machine.stopping.is_some_and(|since| self.now > since + SHUT_DOWN + 5);
         if late && bot.ended().is_none() {
-            return self.fail(format!("shutting down takes longer than 15 s: {:?}", bot.state()));
+            return self.fail(format!("shutting down takes longer than 14 s: {:?}", bot.state()));
         }
         let Some(end) = bot.ended() else { return };
         let busy = (0..bot.http_lanes()).map(Lane::Http).chain([Lane::Socket]).any(|l| bot.poll_lane(l) != Wish::Down);
@@ -290,7 +294,7 @@ impl World {
         self.log(|| format!("bot: ended: {end:?}"));
         match end {
             End::Stopped if self.machine.stopping.is_some() => self.kill(false),
-            End::Fatal(_) if self.platform.said_fatal && !self.plan.slow_retry => {
+            End::Fatal(fatal) if !self.plan.slow_retry && self.platform.has_said(&fatal) => {
                 self.figures.fatal += 1;
                 self.kill(false);
                 self.machine.dead = self.platform.rotated;

@@ -46,8 +46,7 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    // A panic is told as the violated invariant it is.
-    std::panic::set_hook(Box::new(|_| {}));
+    life::keep_panics();
     let passed = match (options.seed, options.herd) {
         (Some(seed), _) => one(seed, &options),
         (None, Some(bots)) => herds(bots, &options),

@@ -57,6 +57,27 @@ impl Options {
                 _ => return Err(USAGE.to_owned()),
             }
         }
+        if options.wanted == 0 || options.herd == Some(0) {
+            // Nothing would be tried, and every invariant would hold.
+            return Err(format!("no years or no bots prove nothing\n{USAGE}"));
+        }
         Ok(options)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Options;
+
+    fn read(text: &str) -> Result<Options, String> {
+        Options::read(text.split_whitespace().map(str::to_owned))
+    }
+
+    #[test]
+    fn nothing_to_do_is_no_success() {
+        assert!(read("--years 0").is_err());
+        assert!(read("--herd 0").is_err());
+        assert!(read("--years").is_err());
+        assert_eq!(read("--years 2").map(|options| options.wanted), Ok(2 * crate::clock::YEAR));
     }
 }

@@ -122,7 +122,7 @@ impl Size {
             socket_in: Region::growable(self.message),
             socket_out: Region::growable(self.out),
             url: Region::growable(512),
-            parts: Region::growable(if board { self.message } else { 4 * self.message }),
+            parts: Region::growable(self.parts()),
             assembled: Region::growable(self.message),
             part_sets: Slots::growable(self.sets),
             finished: Slots::growable(if board { 8 } else { 256 }),
@@ -141,8 +141,7 @@ impl Size {
     /// All the memory that a bot of this size is given.
     pub(crate) fn most(&self) -> i64 {
         let callback = if self.is_board() { 640 } else { 65_536 };
-        let parts = if self.is_board() { self.message } else { 4 * self.message };
-        let buffers = 2 * self.message + parts + self.out + self.token + 3 * 512 + self.lanes * 2 * self.http;
+        let buffers = 2 * self.message + self.parts() + self.out + self.token + 3 * 512 + self.lanes * 2 * self.http;
         let places = self.calls * (self.http + size_of::<CallSlot<'_>>()) + self.callbacks * (callback + 128);
         let tables = self.sets * size_of::<PartSet>() + self.notices * size_of::<Notice>() + 256 * (128 + 16) + 8192;
         // The table of ids doubles, and the old one stands beside the new one meanwhile.
@@ -152,7 +151,9 @@ impl Size {
     /// What tables and lanes may keep once all their places were needed, for the next time.
     pub(crate) fn retained(&self) -> i64 {
         let lanes = self.lanes * 2 * 4096;
-        let places = self.calls * size_of::<CallSlot<'_>>() + self.callbacks * (1024 + size_of::<CallbackSlot<'_>>());
+        // Two callbacks at once are usual in a burst, eight were never seen.
+        let callbacks = self.callbacks.min(8) * (1024 + size_of::<CallbackSlot<'_>>());
+        let places = self.calls * size_of::<CallSlot<'_>>() + callbacks;
         let reactions = if self.is_board() { 4 } else { 256 } * size_of::<AckReaction>();
         i64::try_from(lanes + places + reactions + self.sets * size_of::<PartSet>()).unwrap_or(i64::MAX)
     }
@@ -164,6 +165,11 @@ impl Size {
             ids => ids.min(self.seen).next_power_of_two().clamp(64, self.seen),
         };
         i64::try_from(entries * size_of::<SeenEntry>()).unwrap_or(i64::MAX)
+    }
+
+    /// Bytes given for parts under assembly.
+    pub(crate) fn parts(&self) -> usize {
+        if self.is_board() { self.message } else { 4 * self.message }
     }
 
     pub(crate) fn is_board(&self) -> bool {

@@ -1,6 +1,7 @@
 //! The open platform: discovery, tokens, calls (protocol sections 2, 14 to 16).
 
 use larkwire_core::Lane;
+use larkwire_core::fault::{Fatal, FatalReason};
 
 use crate::clock::{DAY, SECOND, http_date};
 use crate::faults::Fault;
@@ -30,11 +31,18 @@ pub(crate) struct Platform {
     pub(crate) floor: u64,
     /// The secret in the bot's configuration is not the app's any more.
     pub(crate) rotated: bool,
-    /// A fatal verdict was given.
-    pub(crate) said_fatal: bool,
+    /// Codes of the fatal verdicts that were given since the bot was started.
+    pub(crate) said_fatal: Vec<i64>,
     pub(crate) requests: u64,
     /// Requests of the minute that runs, and what they were expected for.
     pub(crate) minute: (u64, u64),
+}
+
+impl Platform {
+    /// Whether this is a verdict that was given to the bot that runs.
+    pub(crate) fn has_said(&self, fatal: &Fatal) -> bool {
+        fatal.reason == FatalReason::Credentials && self.said_fatal.contains(&fatal.code)
+    }
 }
 
 /// An answer before it is written.
@@ -131,7 +139,7 @@ impl World {
             self.fail(format!("discovery with other credentials: {}", request.body));
         }
         if self.platform.rotated {
-            self.platform.said_fatal = true;
+            self.platform.said_fatal.push(514);
             self.platform.floor = 30 * SECOND;
             return Reply::ok(r#"{"code":514,"msg":"auth failed"}"#);
         }
@@ -200,7 +208,7 @@ impl World {
             self.fail(format!("a token is asked for with another secret: {}", request.body));
         }
         if self.platform.rotated {
-            self.platform.said_fatal = true;
+            self.platform.said_fatal.push(10_014);
             return Reply::ok(r#"{"code":10014,"msg":"app secret invalid"}"#);
         }
         if self.weather.is(Fault::TokenRefused) {
@@ -342,5 +350,24 @@ impl World {
             self.after(after, Happening::Close { conn: id });
         }
         self.read_frames(id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use larkwire_core::fault::{Fatal, FatalReason};
+
+    use super::Platform;
+
+    #[test]
+    fn a_verdict_that_nobody_gave_is_no_reason_to_end() {
+        let fatal = |reason, code| Fatal { reason, code, message: Default::default(), last: None };
+        let credentials = FatalReason::Credentials;
+        assert!(!Platform::default().has_said(&fatal(credentials, 514)));
+        let platform = Platform { said_fatal: vec![514], ..Platform::default() };
+        assert!(platform.has_said(&fatal(credentials, 514)));
+        assert!(!platform.has_said(&fatal(credentials, 10_014)));
+        assert!(!platform.has_said(&fatal(FatalReason::Refused, 514)));
+        assert!(!platform.has_said(&fatal(FatalReason::GaveUp, 0)));
     }
 }

@@ -66,20 +66,13 @@ impl World {
         let split = self.weather.is(Fault::PartsMessy) || self.dice.one_in(12);
         let parts = if split { self.dice.between(2, 5) as u8 } else { 1 };
         let messy = self.weather.is(Fault::PartsMessy) || self.weather.is(Fault::Large);
-        self.ledger.deliveries.push(Delivery {
-            event: Some(index),
-            conn,
-            at: self.now,
-            parts,
-            messy,
-            acked: false,
-            notice: None,
-            expect: None,
-        });
+        let whole = Delivery::whole(Some(index), conn, self.now);
+        self.ledger.deliveries.push(Delivery { parts, messy, json: json.len(), ..whole });
         self.log(|| format!("platform: e{index} as t{delivery} on {conn}, {parts} parts"));
         self.after(ACK, Happening::AckCheck { delivery });
         if parts == 1 {
             let bytes = frame(delivery, "1", "0", json);
+            self.ledger.deliveries[delivery as usize].frame = bytes.len();
             let bytes = match self.dice.below(20) {
                 0 => ws_fragments(2, &bytes, bytes.len() / 3),
                 _ => ws(2, &bytes),
@@ -106,6 +99,7 @@ impl World {
             pieces.swap(at, other);
         }
         let sums = sum.to_string();
+        let (mut longest, mut odd_sent, mut over) = (0, false, false);
         for (seq, piece) in pieces {
             if messy && self.dice.one_in(12) {
                 continue;
@@ -114,11 +108,17 @@ impl World {
                 // A set of another size under the same id: left out, or too big, which is acked.
                 let odd = self.dice.pick(&["7", "7", "7", "65", "4294967296"]);
                 let seq = self.dice.pick(&["0", "9", "-1", "99999999999"]);
+                odd_sent = true;
+                over |= odd != "7";
+                self.ledger.parts_sent += 1;
                 self.send_down(conn, &ws(2, &frame(delivery, odd, seq, b"??".to_vec())));
             }
             let times = if messy && self.dice.one_in(8) { 2 } else { 1 };
             for _ in 0..times {
-                let bytes = ws(2, &frame(delivery, &sums, &seq.to_string(), piece.clone()));
+                let bytes = frame(delivery, &sums, &seq.to_string(), piece.clone());
+                longest = longest.max(bytes.len());
+                self.ledger.parts_sent += 1;
+                let bytes = ws(2, &bytes);
                 if messy && self.dice.one_in(6) {
                     let after = self.dice.between(0, 15 * SECOND);
                     self.after(after, Happening::Answer { conn, bytes, close: false });
@@ -127,6 +127,8 @@ impl World {
                 }
             }
         }
+        let delivery = &mut self.ledger.deliveries[delivery as usize];
+        (delivery.frame, delivery.odd, delivery.over) = (longest, odd_sent, over);
     }
 
     /// The platform tries again, if it may.
@@ -161,6 +163,9 @@ impl World {
             }
             return;
         };
+        if clean && !messy && notice == Some(DropReason::InboxFull) {
+            return self.fail(format!("e{index} (t{number}) was refused, and there was room on a healthy connection"));
+        }
         if acked {
             // At least once: now and then the platform has not seen the ack it has seen.
             let rains = self.weather.is(Fault::Duplicates);
@@ -209,16 +214,7 @@ impl World {
             DropReason::Unknown => ws(2, &text("invention")),
             _ => ws(2, &text("event")),
         };
-        self.ledger.deliveries.push(Delivery {
-            event: None,
-            conn,
-            at: self.now,
-            parts: 1,
-            messy: false,
-            acked: false,
-            notice: None,
-            expect: Some(expect),
-        });
+        self.ledger.deliveries.push(Delivery { expect: Some(expect), ..Delivery::whole(None, conn, self.now) });
         self.after(ACK, Happening::AckCheck { delivery });
         self.send_down(conn, &bytes);
         let more = match self.dice.below(5) {
@@ -236,6 +232,7 @@ impl World {
         self.dirty(conn, u64::MAX);
         if fault == Fault::Undecodable {
             for _ in 0..self.dice.between(1, 6) {
+                self.ledger.garbage_sent += 1;
                 self.send_down(conn, &ws(2, b"\xff\xff\xff\xff"));
             }
             return;

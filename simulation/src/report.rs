@@ -95,7 +95,7 @@ pub(crate) fn table(figures: &mut Figures, seconds: f64) {
         row(&format!("wait {nth}{}", if nth == 8 { " and later" } else { "" }), text);
     }
     row("bytes of a bot: peak; at rest", format!("{}; {}", figures.peak, figures.rest));
-    row("  most growth at rest", figures.growth.to_string());
+    row("  most growth at rest", format!("{}, {} bots judged", figures.growth, n("judged")));
     row("faults", figures.faults.values().sum::<u64>().to_string());
     for (fault, count) in &figures.faults {
         row(&format!("  {fault}"), count.to_string());

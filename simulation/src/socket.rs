@@ -69,7 +69,11 @@ impl World {
                 _ => self.hostile_config(),
             }),
             // One pong in thirty is lost, as any message may be.
-            0 if self.dice.one_in(8) && self.plan.kind != crate::plan::Kind::Quiet => return self.dirty(id, lost),
+            0 if self.dice.one_in(8) && self.plan.kind != crate::plan::Kind::Quiet => {
+                // If it was the first word of a new connection, the bot hears nothing before the next ping or event.
+                self.watch.pong_lost();
+                return self.dirty(id, lost);
+            }
             0 | 1 => Some(self.plan.client_config()),
             _ => None,
         };

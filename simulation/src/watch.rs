@@ -1,9 +1,10 @@
 //! The invariants that are looked at all the time: alarms, pings, waits between dials, how soon the bot is back.
 
 use larkwire_core::fault::LinkFault;
+use larkwire_core::link::ClientConfig;
 use larkwire_core::{Attempt, Instant, Lane, Notice, State, Stats, Wish};
 
-use crate::clock::{SECOND, span};
+use crate::clock::{MINUTE, SECOND, span};
 use crate::faults::Reach;
 use crate::network::STARVED;
 use crate::world::World;
@@ -13,6 +14,16 @@ const LONGEST: u64 = 600 * SECOND;
 /// An exchange and an upgrade that hang when the faults end, the way of some bytes, and what was still under way on a
 /// stream that is dead.
 const SLACK: u64 = 35 * SECOND + STARVED;
+/// No T is longer, by the clamps of protocol section 2.7; planned turns are the 70 s.
+const LONGEST_T: u64 = 23 * MINUTE + 70 * SECOND;
+
+/// Whether the pace that the bot goes by is one it may go by (protocol section 2.7). The other limits here count on it.
+fn check_pace(config: &ClientConfig) -> Result<(), String> {
+    let within = (5..=600).contains(&config.ping_interval)
+        && (1..=86_400).contains(&config.reconnect_interval)
+        && (1..=120).contains(&config.reconnect_nonce);
+    if within { Ok(()) } else { Err(format!("a pace beyond every bound: {config:?}")) }
+}
 
 /// A pause that runs: since when by the bot's clock, and what it may be.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +64,11 @@ impl Watch {
         if reach == Reach::Link {
             self.down = None;
         }
+    }
+
+    /// A small fault of its own: T runs from here on, if it runs.
+    pub(crate) fn pong_lost(&mut self) {
+        self.down = None;
     }
 
     pub(crate) fn woke(&mut self) {
@@ -158,8 +174,14 @@ impl World {
     }
 
     pub(crate) fn check_after_pump(&mut self) {
+        if let Some(Err(error)) = self.machine.bot().map(|bot| check_pace(bot.client_config())) {
+            return self.fail(error);
+        }
         self.check_alarm();
         self.check_pause();
+        if self.limit() > LONGEST_T {
+            return self.fail(format!("T is {}, and none is longer than {}", span(self.limit()), span(LONGEST_T)));
+        }
         let calm = self.weather.is_calm(Reach::Link) && self.machine.is_awake() && !self.platform.rotated;
         let link = self.working_link();
         match (calm, link, self.watch.down) {
@@ -279,9 +301,11 @@ impl World {
     /// A bot that is warm holds no more with time.
     fn check_growth(&mut self) {
         let weights = std::mem::take(&mut self.watch.at_rest);
-        if weights.len() < 48 {
+        // Four days of a quiet life; sixteen hours of the others.
+        if weights.len() < 16 {
             return;
         }
+        self.figures.judged += 1;
         let (young, old) = weights.split_at(weights.len() / 2);
         // What was given for something large goes with the next ping: now and then it is still there.
         let usual = |weights: &[i64]| {
@@ -329,6 +353,28 @@ impl World {
         self.figures.settle(&self.ledger);
         if self.machine.bot().is_none() {
             self.fail("there is no bot at the end of a long calm".to_owned());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use larkwire_core::link::ClientConfig;
+
+    use super::check_pace;
+
+    #[test]
+    fn a_pace_beyond_its_bounds_is_noticed() {
+        let config = ClientConfig::default();
+        assert_eq!(check_pace(&config), Ok(()));
+        for (ping_interval, right) in [(4, false), (5, true), (600, true), (601, false), (86_400, false)] {
+            assert_eq!(check_pace(&ClientConfig { ping_interval, ..config }).is_ok(), right, "{ping_interval}");
+        }
+        for (reconnect_interval, right) in [(0, false), (1, true), (86_400, true), (86_401, false)] {
+            assert_eq!(check_pace(&ClientConfig { reconnect_interval, ..config }).is_ok(), right);
+        }
+        for (reconnect_nonce, right) in [(0, false), (1, true), (120, true), (121, false), (86_400, false)] {
+            assert_eq!(check_pace(&ClientConfig { reconnect_nonce, ..config }).is_ok(), right);
         }
     }
 }

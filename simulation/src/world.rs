@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::app::App;
-use crate::clock::{Clock, DAY, HOUR, MINUTE, SECOND};
+use crate::clock::{Clock, HOUR, MINUTE, SECOND};
 use crate::dice::{Dice, mix};
 use crate::faults::{Fault, Reach, Weather};
 use crate::figures::Figures;
@@ -51,7 +51,7 @@ impl World {
             conns: BTreeMap::new(),
             next_conn: 1,
             platform: Platform::default(),
-            ledger: Ledger { seen_cap: plan.size.seen as u64, ..Ledger::default() },
+            ledger: Ledger::of(&plan),
             machine: Machine::default(),
             app: App::new(plan.inbox),
             watch: Watch::default(),
@@ -206,7 +206,7 @@ impl World {
             Happening::Start => self.start(),
             Happening::Inspect => {
                 self.inspect();
-                self.after(if self.plan.kind == Kind::Quiet { DAY } else { HOUR }, Happening::Inspect);
+                self.after(if self.plan.kind == Kind::Quiet { 6 * HOUR } else { HOUR }, Happening::Inspect);
             }
             Happening::Calm => self.calm(),
             Happening::End => {
