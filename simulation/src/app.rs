@@ -137,6 +137,10 @@ impl World {
 
     pub(crate) fn decide_late(&mut self, id: DeliveryId, response: Option<ResponseId>, event: u32, delivery: u32) {
         if self.app.deciding.take_if(|deciding| *deciding == id).is_some() {
+            // While the machine slept over a verdict, the event was refused, came again and was accepted.
+            if self.ledger.has_come_again(event, delivery) {
+                return;
+            }
             self.decide(id, response, event, delivery);
         }
     }

@@ -184,6 +184,13 @@ impl Ledger {
         Ok((index, delivery))
     }
 
+    /// Whether the bot refused this delivery, and the program has accepted the event since it was sent.
+    pub(crate) fn has_come_again(&self, index: u32, delivery: u32) -> bool {
+        let sent = &self.deliveries[delivery as usize];
+        let taken = self.events[index as usize].taken;
+        sent.notice == Some(DropReason::InboxFull) && taken.is_some_and(|taken| taken.at >= sent.at)
+    }
+
     /// So many ids were remembered with the event that was just accepted.
     pub(crate) fn remembered(&mut self, index: u32, ids: u64) {
         self.inserted += ids;
