@@ -383,6 +383,10 @@ impl Player<'_> {
         self.shown.say(call);
         let submitted = self.world.fact(|bot, now| bot.submit(now, call));
         self.shown.result(submitted);
+        // As far as it gets: token, request, answer.
+        for _ in 0..3 {
+            self.serve();
+        }
     }
 
     /// What is posted: sealed and signed, or not quite.
