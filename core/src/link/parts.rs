@@ -15,7 +15,7 @@ use crate::time::{Earliest, Instant, Why};
 
 /// Most parts a message may have.
 pub const MAX_PARTS: u32 = 64;
-/// A set without a new part for this long is dropped.
+/// A set that no part came for, not even one again, for this long is dropped.
 const SLIDING_MS: u64 = 10_000;
 /// A set older than this is dropped.
 const HARD_MS: u64 = 60_000;
