@@ -1,4 +1,5 @@
 //! A bot that is posted to, and requests that are written by hand.
+#![allow(dead_code, reason = "each test program uses its part of it")]
 
 use std::net::SocketAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
