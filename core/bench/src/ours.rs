@@ -59,6 +59,7 @@ impl Open {
         open
     }
 
+    #[inline(never)]
     /// Received bytes in, every event read and accepted, acks out; how many bytes of text and of acks.
     pub fn receive(&mut self, bytes: &[u8]) -> (usize, usize) {
         let mut read = 0;
