@@ -86,7 +86,7 @@ impl Bot<'_> {
                 identity,
                 // Where streams take turns, calls wait for the long connection and discovery for calls.
                 alone: planned,
-                socket: self.link.target().is_some(),
+                socket: self.link.is_up(),
                 calls_first: planned && self.link.is_calls_turn(self.shared.now),
             };
             let finished = self.api.schedule(due, &mut self.shared);

@@ -3,7 +3,7 @@
 use core::fmt;
 
 use super::{Form, Reading, known};
-use crate::wire::json::{Reader, Str, Value};
+use crate::wire::json::{Name, Reader, Str, Value};
 
 /// The entries of a message's `mentions`, borrowed. `Debug` shows the size only.
 #[derive(Clone, Copy)]
@@ -98,10 +98,11 @@ impl<'a> Mention<'a> {
     /// Reads an entry whose brace the reader has just passed. The array was validated as a whole: there is no error to
     /// tell of.
     fn read(reader: &mut Reader<'a>) -> Option<Self> {
-        let (mut mention, mut room) = (Self::default(), [0; 24]);
-        while let Some(key) = reader.key().ok()? {
-            let name = reader.name(key, &mut room);
-            if name == b"id" {
+        let (mut mention, mut expected) = (Self::default(), 0);
+        while let Some(member) = reader.member(&ENTRY, &mut expected).ok()? {
+            if let Some(Field::Id) = member.means
+                && !member.is_text()
+            {
                 (mention.open_id, mention.union_id, mention.user_id) = (None, None, None);
                 match reader.enter_object_or_value().ok()? {
                     Some(value) => mention.read_id(value),
@@ -109,27 +110,28 @@ impl<'a> Mention<'a> {
                 }
                 continue;
             }
-            let item = reader.item().ok()?;
-            let place = match name {
-                b"key" => &mut mention.key,
-                b"name" => &mut mention.name,
-                b"mentioned_type" => &mut mention.mentioned_type,
-                b"tenant_key" => &mut mention.tenant_key,
-                _ => continue,
-            };
-            *place = known(reader.value_of(item));
+            let item = member.item(reader).ok()?;
+            let value = reader.value_of(item);
+            match member.means {
+                Some(Field::Id) => mention.read_id(value),
+                Some(Field::Key) => mention.key = known(value),
+                Some(Field::MentionedType) => mention.mentioned_type = known(value),
+                Some(Field::Name) => mention.name = known(value),
+                Some(Field::TenantKey) => mention.tenant_key = known(value),
+                _ => {}
+            }
         }
         Some(mention)
     }
 
     fn read_ids(&mut self, reader: &mut Reader<'a>) -> Option<()> {
-        let mut room = [0; 24];
-        while let Some(key) = reader.key().ok()? {
-            let item = reader.item().ok()?;
-            let place = match reader.name(key, &mut room) {
-                b"open_id" => &mut self.open_id,
-                b"union_id" => &mut self.union_id,
-                b"user_id" => &mut self.user_id,
+        let mut expected = 0;
+        while let Some(member) = reader.member(&IDS, &mut expected).ok()? {
+            let item = member.item(reader).ok()?;
+            let place = match member.means {
+                Some(Field::OpenId) => &mut self.open_id,
+                Some(Field::UnionId) => &mut self.union_id,
+                Some(Field::UserId) => &mut self.user_id,
                 _ => continue,
             };
             *place = known(reader.value_of(item));
@@ -150,6 +152,30 @@ impl<'a> Mention<'a> {
         *place = known(value);
     }
 }
+
+/// What the names in an entry stand for.
+#[derive(Clone, Copy)]
+enum Field {
+    Id,
+    Key,
+    MentionedType,
+    Name,
+    OpenId,
+    TenantKey,
+    UnionId,
+    UserId,
+}
+
+// Both in the order in which the platform writes them.
+const ENTRY: [Name<Field>; 5] = [
+    Name::new("id", Field::Id),
+    Name::new("key", Field::Key),
+    Name::new("mentioned_type", Field::MentionedType),
+    Name::new("name", Field::Name),
+    Name::new("tenant_key", Field::TenantKey),
+];
+const IDS: [Name<Field>; 3] =
+    [Name::new("open_id", Field::OpenId), Name::new("union_id", Field::UnionId), Name::new("user_id", Field::UserId)];
 
 #[derive(Clone)]
 struct Entries<'a> {

@@ -143,6 +143,12 @@ impl<'c> Content<'c> {
         Self { kind: Kind::Text, source: Source::Plain, json: text, text: None }
     }
 
+    /// The content of a message of the kind text, whose JSON is not at hand: only its text can be asked for.
+    pub(crate) fn of_text(text: &'c str) -> Self {
+        let text = Some(Str::from_raw(text, false)).filter(|text| !text.is_empty());
+        Self { kind: Kind::Text, source: Source::Json, json: "{}", text }
+    }
+
     /// Which kind of message it is.
     pub fn kind(&self) -> Kind {
         self.kind
@@ -188,8 +194,17 @@ impl<'c> Content<'c> {
     /// # Errors
     /// [`TooSmall`] with the size of the text. Next step: a buffer of that size.
     pub fn text<'b>(&self, reading: Reading<'_>, out: &'b mut [u8]) -> Result<&'b str, TooSmall> {
+        self.text_by(Self::render, reading, out)
+    }
+
+    /// As [`text`](Self::text), where it is known to be of the kind [`Kind::Text`]: no other kind is linked for it.
+    pub(crate) fn words<'b>(&self, reading: Reading<'_>, out: &'b mut [u8]) -> Result<&'b str, TooSmall> {
+        self.text_by(Self::render_words, reading, out)
+    }
+
+    fn text_by<'b>(&self, render: Render<'c>, reading: Reading<'_>, out: &'b mut [u8]) -> Result<&'b str, TooSmall> {
         let mut w = Writer::new(out);
-        self.write_text(&mut w, reading);
+        self.write_by(render, &mut w, reading);
         let len = w.finish()?;
         // It is text by construction; without unsafe code the check is the price of saying so.
         Ok(scan::utf8(out.get(..len).unwrap_or_default()).unwrap_or_default())
@@ -198,7 +213,11 @@ impl<'c> Content<'c> {
     /// As [`write_text`](Self::write_text), where it is known to be of the kind [`Kind::Text`]: no other kind is linked
     /// for it.
     pub(crate) fn write_words(&self, w: &mut Writer<'_>, reading: Reading<'_>) {
-        self.write_by(|content, out| out.prose(Words::of(content.known("text")), false), w, reading);
+        self.write_by(Self::render_words, w, reading);
+    }
+
+    fn render_words(&self, out: &mut Out<'_, '_, '_>) {
+        out.prose(Words::of(self.known("text")), false);
     }
 
     fn write_by(&self, render: Render<'c>, w: &mut Writer<'_>, reading: Reading<'_>) {

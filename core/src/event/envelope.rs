@@ -6,7 +6,7 @@
 use super::Envelope;
 use super::typed::Kind;
 use crate::time::UnixMillis;
-use crate::wire::json::{self, Item, Reader, Sort, Str, Value};
+use crate::wire::json::{self, Item, Member, Name, Reader, Sort, Str, Value};
 use crate::wire::scan;
 
 /// Where a value lies in the envelope's text: 12 bytes.
@@ -219,27 +219,29 @@ pub(crate) fn read<'a>(
         header: Header::default(),
         body: Body::default(),
     };
-    let is_object = members(&mut reader, &mut |reader, name| {
-        match name {
-            b"header" => {
-                other(Place::Top, name, Value::Null);
-                return read_header(reader, &mut outline.header, other);
+    let is_object = members(&mut reader, &TOP, &mut |reader, member| {
+        match member.means {
+            Some(Field::Header) => {
+                other(Place::Top, b"header", Value::Null);
+                outline.header = Header::default();
+                return if member.is_text() { Ok(()) } else { read_header(reader, &mut outline.header, other) };
             }
-            b"event" => {
-                other(Place::Top, name, Value::Null);
-                return read_body(reader, &mut outline.body);
+            Some(Field::Event) => {
+                other(Place::Top, b"event", Value::Null);
+                outline.body = Body::default();
+                return if member.is_text() { Ok(()) } else { read_body(reader, &mut outline.body) };
             }
             _ => {}
         }
-        let item = reader.item()?;
-        match name {
+        let item = member.item(reader)?;
+        match member.means {
             // Of a string only an empty one says nothing.
-            b"schema" => outline.schema = item.sort != Sort::Null && item.start < item.end,
-            b"uuid" => outline.uuid = Span::name(item),
-            b"ts" => outline.ts = seconds(reader.value_of(item)),
-            b"action" => outline.action = item.sort == Sort::Object,
-            b"open_message_id" => outline.open_message = Span::name(item).known,
-            _ => other(Place::Top, name, reader.value_of(item)),
+            Some(Field::Schema) => outline.schema = item.sort != Sort::Null && item.start < item.end,
+            Some(Field::Uuid) => outline.uuid = Span::name(item),
+            Some(Field::Ts) => outline.ts = seconds(reader.value_of(item)),
+            Some(Field::Action) => outline.action = item.sort == Sort::Object,
+            Some(Field::OpenMessageId) => outline.open_message = Span::name(item).known,
+            _ => other(Place::Top, reader.name(member.key, &mut [0; 24]), reader.value_of(item)),
         }
         Ok(())
     })?;
@@ -248,23 +250,6 @@ pub(crate) fn read<'a>(
     }
     reader.finish()?;
     Ok(outline)
-}
-
-/// Shows the name of each member of the object that is the next value; `take` reads the value. `false`: it was something
-/// else.
-fn members<'a>(
-    reader: &mut Reader<'a>,
-    take: &mut dyn FnMut(&mut Reader<'a>, &[u8]) -> Result<(), json::Error>,
-) -> Result<bool, json::Error> {
-    if !reader.enter_object()? {
-        return Ok(false);
-    }
-    let mut room = [0; 24];
-    while let Some(key) = reader.key()? {
-        let name = reader.name(key, &mut room);
-        take(reader, name)?;
-    }
-    Ok(true)
 }
 
 impl Outline<'_> {
@@ -319,38 +304,152 @@ impl Outline<'_> {
     }
 }
 
+/// What the names stand for that an envelope is read by, wherever they stand in it.
+#[derive(Clone, Copy)]
+enum Field {
+    Action,
+    AppId,
+    ChatId,
+    ChatType,
+    Content,
+    CreateTime,
+    /// It has its place, but not here.
+    Elsewhere,
+    Event,
+    EventId,
+    EventType,
+    Header,
+    IsMention,
+    Mentions,
+    Message,
+    MessageId,
+    MessageType,
+    OpenId,
+    OpenMessageId,
+    ParentId,
+    RootId,
+    Schema,
+    Sender,
+    SenderId,
+    SenderType,
+    TenantKey,
+    ThreadId,
+    Ts,
+    UnionId,
+    UserId,
+    Uuid,
+}
+
+// Each in the order in which the platform writes them.
+const TOP: [Name<Field>; 7] = [
+    Name::new("schema", Field::Schema),
+    Name::new("header", Field::Header),
+    Name::new("event", Field::Event),
+    Name::new("uuid", Field::Uuid),
+    Name::new("ts", Field::Ts),
+    Name::new("action", Field::Action),
+    Name::new("open_message_id", Field::OpenMessageId),
+];
+const HEADER: [Name<Field>; 6] = [
+    Name::new("event_id", Field::EventId),
+    Name::new("token", Field::Elsewhere),
+    Name::new("create_time", Field::CreateTime),
+    Name::new("event_type", Field::EventType),
+    Name::new("tenant_key", Field::TenantKey),
+    Name::new("app_id", Field::AppId),
+];
+const BODY: [Name<Field>; 5] = [
+    Name::new("message", Field::Message),
+    Name::new("sender", Field::Sender),
+    Name::new("type", Field::EventType),
+    Name::new("app_id", Field::AppId),
+    Name::new("tenant_key", Field::TenantKey),
+];
+const MESSAGE: [Name<Field>; 11] = [
+    Name::new("chat_id", Field::ChatId),
+    Name::new("chat_type", Field::ChatType),
+    Name::new("content", Field::Content),
+    Name::new("create_time", Field::CreateTime),
+    Name::new("mentions", Field::Mentions),
+    Name::new("message_id", Field::MessageId),
+    Name::new("message_type", Field::MessageType),
+    Name::new("update_time", Field::Elsewhere),
+    Name::new("parent_id", Field::ParentId),
+    Name::new("root_id", Field::RootId),
+    Name::new("thread_id", Field::ThreadId),
+];
+const SENDER: [Name<Field>; 3] = [
+    Name::new("sender_id", Field::SenderId),
+    Name::new("sender_type", Field::SenderType),
+    Name::new("tenant_key", Field::TenantKey),
+];
+const IDS: [Name<Field>; 3] =
+    [Name::new("open_id", Field::OpenId), Name::new("union_id", Field::UnionId), Name::new("user_id", Field::UserId)];
+/// A message of envelope v1, its text under two names (protocol section 11.4).
+const LEGACY: [Name<Field>; 12] = [
+    Name::new("open_id", Field::OpenId),
+    Name::new("union_id", Field::UnionId),
+    Name::new("employee_id", Field::UserId),
+    Name::new("open_chat_id", Field::ChatId),
+    Name::new("chat_type", Field::ChatType),
+    Name::new("is_mention", Field::IsMention),
+    Name::new("root_id", Field::RootId),
+    Name::new("parent_id", Field::ParentId),
+    Name::new("open_message_id", Field::MessageId),
+    Name::new("msg_type", Field::MessageType),
+    Name::new("text", Field::Content),
+    Name::new("text_without_at_bot", Field::Mentions),
+];
+
+/// Shows each member of the object that is the next value; `take` reads those that are not [read](Member::is_text) yet.
+/// `false`: it was something else.
+fn members<'a>(
+    reader: &mut Reader<'a>,
+    names: &[Name<Field>],
+    take: &mut dyn FnMut(&mut Reader<'a>, Member<Field>) -> Result<(), json::Error>,
+) -> Result<bool, json::Error> {
+    if !reader.enter_object()? {
+        return Ok(false);
+    }
+    let mut expected = 0;
+    while let Some(member) = reader.member(names, &mut expected)? {
+        take(reader, member)?;
+    }
+    Ok(true)
+}
+
 /// A message of envelope v1: its fields lie in `event` itself, under other names (protocol section 11.4).
 fn read_legacy_message(outer: &str, spans: &mut Layout) -> Result<(), json::Error> {
     // From the start of the text, so that places are places in all of it.
     let mut reader = Reader::new(outer);
-    members(&mut reader, &mut |reader, name| match name {
-        b"event" => read_legacy_members(reader, spans),
-        _ => reader.skip(),
+    members(&mut reader, &TOP, &mut |reader, member| match member.means {
+        Some(Field::Event) if !member.is_text() => read_legacy_members(reader, spans),
+        _ => member.item(reader).map(|_| ()),
     })?;
     Ok(())
 }
 
 fn read_legacy_members(reader: &mut Reader<'_>, spans: &mut Layout) -> Result<(), json::Error> {
     (spans.message, spans.sender, spans.legacy_is_mention) = Default::default();
-    members(reader, &mut |reader, name| {
-        let item = reader.item()?;
+    members(reader, &LEGACY, &mut |reader, member| {
+        let item = member.item(reader)?;
         let (message, sender) = (&mut spans.message, &mut spans.sender);
-        let place = match name {
-            b"chat_type" => &mut message.chat_type,
-            b"employee_id" => &mut sender.user_id,
-            b"is_mention" => {
+        let place = match member.means {
+            Some(Field::ChatId) => &mut message.chat_id,
+            Some(Field::ChatType) => &mut message.chat_type,
+            Some(Field::Content) => &mut message.content,
+            Some(Field::IsMention) => {
                 spans.legacy_is_mention = reader.value_of(item).as_bool();
                 return Ok(());
             }
-            b"msg_type" => &mut message.message_type,
-            b"open_chat_id" => &mut message.chat_id,
-            b"open_id" => &mut sender.open_id,
-            b"open_message_id" => &mut message.message_id,
-            b"parent_id" => &mut message.parent_id,
-            b"root_id" => &mut message.root_id,
-            b"text" => &mut message.content,
-            b"text_without_at_bot" => &mut message.mentions,
-            b"union_id" => &mut sender.union_id,
+            Some(Field::Mentions) => &mut message.mentions,
+            Some(Field::MessageId) => &mut message.message_id,
+            Some(Field::MessageType) => &mut message.message_type,
+            Some(Field::OpenId) => &mut sender.open_id,
+            Some(Field::ParentId) => &mut message.parent_id,
+            Some(Field::RootId) => &mut message.root_id,
+            Some(Field::UnionId) => &mut sender.union_id,
+            Some(Field::UserId) => &mut sender.user_id,
             _ => return Ok(()),
         };
         *place = Span::name(item);
@@ -364,16 +463,15 @@ fn read_header<'a>(
     header: &mut Header,
     other: &mut dyn FnMut(Place, &[u8], Value<'a>),
 ) -> Result<(), json::Error> {
-    *header = Header::default();
-    members(reader, &mut |reader, name| {
-        let item = reader.item()?;
-        match name {
-            b"app_id" => header.app_id = Span::name(item),
-            b"create_time" => header.create_time = time(reader.value_of(item)),
-            b"event_id" => header.event_id = Span::name(item),
-            b"event_type" => header.event_type = Span::name(item),
-            b"tenant_key" => header.tenant_key = Span::name(item),
-            _ => other(Place::Header, name, reader.value_of(item)),
+    members(reader, &HEADER, &mut |reader, member| {
+        let item = member.item(reader)?;
+        match member.means {
+            Some(Field::AppId) => header.app_id = Span::name(item),
+            Some(Field::CreateTime) => header.create_time = time(reader.value_of(item)),
+            Some(Field::EventId) => header.event_id = Span::name(item),
+            Some(Field::EventType) => header.event_type = Span::name(item),
+            Some(Field::TenantKey) => header.tenant_key = Span::name(item),
+            _ => other(Place::Header, reader.name(member.key, &mut [0; 24]), reader.value_of(item)),
         }
         Ok(())
     })?;
@@ -381,20 +479,25 @@ fn read_header<'a>(
 }
 
 fn read_body(reader: &mut Reader<'_>, body: &mut Body) -> Result<(), json::Error> {
-    *body = Body::default();
     // The reader stands before the value: white space may be between.
     let mut probe = reader.clone();
-    let is_object = members(reader, &mut |reader, name| {
-        match name {
-            b"message" => return read_message(reader, &mut body.message),
-            b"sender" => return read_sender(reader, &mut body.sender),
+    let is_object = members(reader, &BODY, &mut |reader, member| {
+        match member.means {
+            Some(Field::Message) => {
+                body.message = MessageSpans::default();
+                return if member.is_text() { Ok(()) } else { read_message(reader, &mut body.message) };
+            }
+            Some(Field::Sender) => {
+                body.sender = SenderSpans::default();
+                return if member.is_text() { Ok(()) } else { read_sender(reader, &mut body.sender) };
+            }
             _ => {}
         }
-        let item = reader.item()?;
-        match name {
-            b"type" => body.event_type = Span::name(item),
-            b"app_id" => body.app_id = Span::name(item),
-            b"tenant_key" => body.tenant_key = Span::name(item),
+        let item = member.item(reader)?;
+        match member.means {
+            Some(Field::AppId) => body.app_id = Span::name(item),
+            Some(Field::EventType) => body.event_type = Span::name(item),
+            Some(Field::TenantKey) => body.tenant_key = Span::name(item),
             _ => {}
         }
         Ok(())
@@ -409,20 +512,19 @@ fn read_body(reader: &mut Reader<'_>, body: &mut Body) -> Result<(), json::Error
 }
 
 fn read_message(reader: &mut Reader<'_>, message: &mut MessageSpans) -> Result<(), json::Error> {
-    *message = MessageSpans::default();
-    members(reader, &mut |reader, name| {
-        let item = reader.item()?;
-        match name {
-            b"chat_id" => message.chat_id = Span::name(item),
-            b"chat_type" => message.chat_type = Span::name(item),
-            b"content" => message.content = Span::name(item),
-            b"create_time" => message.create_time = time(reader.value_of(item)),
-            b"mentions" => message.mentions = Span::array(item),
-            b"message_id" => message.message_id = Span::name(item),
-            b"message_type" => message.message_type = Span::name(item),
-            b"parent_id" => message.parent_id = Span::name(item),
-            b"root_id" => message.root_id = Span::name(item),
-            b"thread_id" => message.thread_id = Span::name(item),
+    members(reader, &MESSAGE, &mut |reader, member| {
+        let item = member.item(reader)?;
+        match member.means {
+            Some(Field::ChatId) => message.chat_id = Span::name(item),
+            Some(Field::ChatType) => message.chat_type = Span::name(item),
+            Some(Field::Content) => message.content = Span::name(item),
+            Some(Field::CreateTime) => message.create_time = time(reader.value_of(item)),
+            Some(Field::Mentions) => message.mentions = Span::array(item),
+            Some(Field::MessageId) => message.message_id = Span::name(item),
+            Some(Field::MessageType) => message.message_type = Span::name(item),
+            Some(Field::ParentId) => message.parent_id = Span::name(item),
+            Some(Field::RootId) => message.root_id = Span::name(item),
+            Some(Field::ThreadId) => message.thread_id = Span::name(item),
             _ => {}
         }
         Ok(())
@@ -431,15 +533,15 @@ fn read_message(reader: &mut Reader<'_>, message: &mut MessageSpans) -> Result<(
 }
 
 fn read_sender(reader: &mut Reader<'_>, sender: &mut SenderSpans) -> Result<(), json::Error> {
-    *sender = SenderSpans::default();
-    members(reader, &mut |reader, name| {
-        if name == b"sender_id" {
-            return read_ids(reader, sender);
+    members(reader, &SENDER, &mut |reader, member| {
+        if let Some(Field::SenderId) = member.means {
+            (sender.open_id, sender.union_id, sender.user_id) = Default::default();
+            return if member.is_text() { Ok(()) } else { read_ids(reader, sender) };
         }
-        let item = reader.item()?;
-        match name {
-            b"sender_type" => sender.sender_type = Span::name(item),
-            b"tenant_key" => sender.tenant_key = Span::name(item),
+        let item = member.item(reader)?;
+        match member.means {
+            Some(Field::SenderType) => sender.sender_type = Span::name(item),
+            Some(Field::TenantKey) => sender.tenant_key = Span::name(item),
             _ => {}
         }
         Ok(())
@@ -448,13 +550,12 @@ fn read_sender(reader: &mut Reader<'_>, sender: &mut SenderSpans) -> Result<(), 
 }
 
 fn read_ids(reader: &mut Reader<'_>, sender: &mut SenderSpans) -> Result<(), json::Error> {
-    (sender.open_id, sender.union_id, sender.user_id) = Default::default();
-    members(reader, &mut |reader, name| {
-        let item = reader.item()?;
-        match name {
-            b"open_id" => sender.open_id = Span::name(item),
-            b"union_id" => sender.union_id = Span::name(item),
-            b"user_id" => sender.user_id = Span::name(item),
+    members(reader, &IDS, &mut |reader, member| {
+        let item = member.item(reader)?;
+        match member.means {
+            Some(Field::OpenId) => sender.open_id = Span::name(item),
+            Some(Field::UnionId) => sender.union_id = Span::name(item),
+            Some(Field::UserId) => sender.user_id = Span::name(item),
             _ => {}
         }
         Ok(())

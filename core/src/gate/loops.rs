@@ -29,6 +29,11 @@ impl Default for Loops {
 }
 
 impl Loops {
+    /// Whether a bot has spoken anywhere.
+    pub(crate) fn is_any_watched(&self) -> bool {
+        self.chats.iter().any(|chat| chat.len > 0)
+    }
+
     /// Whether one more message of a bot in this chat is one too many.
     pub(crate) fn is_tripped(&self, now: Instant, key: u64) -> bool {
         let chat = self.chats.iter().find(|chat| chat.key == key && chat.len == ALLOWED);

@@ -186,12 +186,13 @@ impl<'s> Link<'s> {
 
     // ---- wishes ----
 
+    /// Whether a stream is wanted.
+    pub(crate) fn is_up(&self) -> bool {
+        matches!(self.phase, Phase::Connecting { .. } | Phase::Upgrading { .. } | Phase::Open | Phase::Closing { .. })
+    }
+
     pub(crate) fn target(&self) -> Option<Target<'_>> {
-        let up = matches!(
-            self.phase,
-            Phase::Connecting { .. } | Phase::Upgrading { .. } | Phase::Open | Phase::Closing { .. }
-        );
-        let (host, port, tls) = self.url.target().filter(|_| up)?;
+        let (host, port, tls) = self.url.target().filter(|_| self.is_up())?;
         Some(Target { attempt: self.attempt, host, port, tls })
     }
 
@@ -278,7 +279,7 @@ impl<'s> Link<'s> {
     }
 
     pub(crate) fn handle_transmitted(&mut self, attempt: Attempt, n: usize, shared: &mut Shared<'_>) {
-        if attempt != self.attempt || self.target().is_none() {
+        if attempt != self.attempt || !self.is_up() {
             return;
         }
         self.output.discard(n);

@@ -25,10 +25,13 @@ impl Session<'_> {
         let own_app = |app: Option<Str<'_>>| key(b'a', app).map(|app| app == self.app);
         let foreign = own_app(spans.app_id.str(json)) == Some(false);
         let acted_self = actor.and_then(|actor| own_app(actor.app_id)) == Some(true);
-        let chat = message.and_then(|message| key(b'c', message.chat_id()));
+        let is_bot = actor.is_some_and(|actor| gate::is_bot(&actor));
+        // Nobody asks in which chat a person speaks while no bot has spoken in any.
+        let counts = is_bot || self.gate.loops.is_any_watched();
+        let chat = message.filter(|_| counts).and_then(|message| key(b'c', message.chat_id()));
         let known = [event_key, message_key].into_iter().flatten().any(|key| self.seen.contains(now, key));
         let unix = self.wall.map(|(at, UnixMillis(unix))| UnixMillis(unix.saturating_add(now.since(at))));
-        let speaker = chat.map(|chat| (chat, actor.is_some_and(|actor| gate::is_bot(&actor))));
+        let speaker = chat.map(|chat| (chat, is_bot));
         if foreign {
             return Err((DropReason::OtherApp, Short::EMPTY));
         }

@@ -51,7 +51,12 @@ impl Kind {
         [("drive.notice.comment_add_v1", Self::DriveComment), ("message", Self::Message)];
 
     pub(crate) fn of(names: &[(&str, Self)], event_type: Option<Str<'_>>) -> Self {
-        let found = event_type.and_then(|text| names.iter().find(|(name, _)| text == *name));
+        let Some(event_type) = event_type else { return Self::Other };
+        let found = match event_type.plain() {
+            // Lengths tell most apart.
+            Some(plain) => names.iter().find(|(name, _)| name.len() == plain.len() && *name == plain),
+            None => names.iter().find(|(name, _)| event_type == *name),
+        };
         found.map_or(Self::Other, |(_, kind)| *kind)
     }
 }

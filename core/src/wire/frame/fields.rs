@@ -133,6 +133,20 @@ impl<'a> Fields<'a> {
         Self { bytes, at: 0 }
     }
 
+    /// What was not looked at.
+    pub(super) fn rest(&self) -> &'a [u8] {
+        self.bytes.get(self.at..).unwrap_or_default()
+    }
+
+    pub(super) fn at(&self) -> usize {
+        self.at
+    }
+
+    /// Passes over bytes that are there.
+    pub(super) fn pass(&mut self, len: usize) {
+        self.at = self.at.wrapping_add(len);
+    }
+
     #[inline]
     pub(super) fn next_field(&mut self) -> Result<Option<Field<'a>>, Fault> {
         let start = self.at;

@@ -26,9 +26,10 @@ const PAYLOAD: u32 = 8;
 const LOG_ID_NEW: u32 = 9;
 const KEY: u32 = 1;
 const VALUE: u32 = 2;
-/// The first byte of a header's key and value: the field's number, and that its length follows.
+/// The first byte of a header, of its key and value: the field's number, and that its length follows.
 const KEY_TAG: u8 = 0x0A;
 const VALUE_TAG: u8 = 0x12;
+const HEADERS_TAG: u8 = 0x2A;
 
 /// One header of a frame (protocol section 5). Bytes, because text that is not UTF-8 is echoed, not refused.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -224,7 +225,11 @@ impl<'a> Frame<'a> {
 
     fn read(&mut self, header: &mut dyn FnMut(Header<'a>)) -> Result<(), Fault> {
         let mut fields = Fields::new(self.bytes);
-        while let Some(field) = fields.next_field()? {
+        loop {
+            if self.last <= HEADERS && self.ascending {
+                self.read_short_headers(&mut fields, header);
+            }
+            let Some(field) = fields.next_field()? else { return Ok(()) };
             self.ascending &= self.last <= field.number;
             self.last = field.number;
             if field.number <= HEADERS {
@@ -235,7 +240,20 @@ impl<'a> Frame<'a> {
             }
             self.take(&field, header)?;
         }
-        Ok(())
+    }
+
+    /// Takes the headers that come next as far as they are as everybody writes them, which most of a frame is made of.
+    fn read_short_headers(&mut self, fields: &mut Fields<'a>, header: &mut dyn FnMut(Header<'a>)) {
+        while let [HEADERS_TAG, len @ ..0x80, rest @ ..] = fields.rest()
+            && let Some(inner) = rest.get(..usize::from(*len))
+            && let Some((key, value)) = short_header(inner)
+        {
+            fields.pass(usize::from(*len).wrapping_add(2));
+            self.last = HEADERS;
+            self.header_count = self.header_count.saturating_add(1);
+            (self.cuts.headers_end, self.cuts.payload_end) = (fields.at(), fields.at());
+            header(Header { key, value });
+        }
     }
 
     #[inline]
@@ -311,14 +329,20 @@ fn is_key(header: &Header<'_>, key: &str) -> bool {
     key.is_ascii() && header.key == key.as_bytes()
 }
 
+/// A header as everybody writes it: a short key, a short value, nothing else.
+#[inline]
+fn short_header(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let [KEY_TAG, key_len @ ..0x80, rest @ ..] = bytes else { return None };
+    let (key, [VALUE_TAG, value_len @ ..0x80, value @ ..]) = rest.split_at_checked(usize::from(*key_len))? else {
+        return None;
+    };
+    (value.len() == usize::from(*value_len)).then_some((key, value))
+}
+
 type Members<'a> = (Option<&'a [u8]>, Option<&'a [u8]>);
 
 fn header_members(bytes: &[u8]) -> Result<Members<'_>, Fault> {
-    // As everybody writes it: a short key, a short value, nothing else.
-    if let [KEY_TAG, key_len @ ..0x80, rest @ ..] = bytes
-        && let Some((key, [VALUE_TAG, value_len @ ..0x80, value @ ..])) = rest.split_at_checked(usize::from(*key_len))
-        && value.len() == usize::from(*value_len)
-    {
+    if let Some((key, value)) = short_header(bytes) {
         return Ok((Some(key), Some(value)));
     }
     let mut members = (None, None);

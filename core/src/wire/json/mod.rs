@@ -6,6 +6,7 @@
 //! 11.2), a lone surrogate reads as U+FFFD, a number of any size is kept as text.
 //! It does not look for duplicate keys: callers let the last one win (J7).
 
+mod names;
 mod reader;
 mod text;
 mod value;
@@ -13,6 +14,7 @@ mod value;
 use core::fmt;
 use core::ops::Range;
 
+pub(crate) use names::{Member, Name};
 #[cfg(all(test, feature = "webhook"))]
 pub(crate) use reader::tally::readers;
 pub(crate) use reader::{Item, Sort};

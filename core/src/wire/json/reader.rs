@@ -188,16 +188,45 @@ impl<'a> Reader<'a> {
     #[inline]
     pub(crate) fn item(&mut self) -> Result<Item, Error> {
         if self.next == Next::Value
-            && let Some(text) = self.plain_string(self.at)
+            && let Some(text) = self.plain_value()
         {
-            (self.at, self.next) = (text.end.wrapping_add(1), Next::More);
             return Ok(text);
         }
         self.any_item()
     }
 
-    /// The next key of the object, as a place.
+    /// The value that comes now, if it is plain text, as most are.
     #[inline]
+    pub(super) fn plain_value(&mut self) -> Option<Item> {
+        let text = self.plain_string(self.at)?;
+        (self.at, self.next) = (text.end.wrapping_add(1), Next::More);
+        Some(text)
+    }
+
+    /// The text from where a key begins, if one comes now.
+    #[inline]
+    pub(super) fn at_key(&self) -> Option<&'a [u8]> {
+        if !self.in_object() {
+            return None;
+        }
+        match self.next {
+            Next::First => Some(self.rest()),
+            Next::More => self.rest().strip_prefix(b","),
+            Next::Value => None,
+        }
+    }
+
+    /// Passes over a key of so many bytes, quotes included, that [`at_key`](Self::at_key) has shown, and over the comma
+    /// before and the colon behind it.
+    #[inline]
+    pub(super) fn pass_key(&mut self, len: usize) -> Item {
+        let start = self.at.wrapping_add(if self.next == Next::More { 2 } else { 1 });
+        let end = start.wrapping_add(len.wrapping_sub(2));
+        (self.at, self.next) = (end.wrapping_add(2), Next::Value);
+        Item { sort: Sort::Plain, start, end }
+    }
+
+    /// The next key of the object, as a place.
     pub(crate) fn key(&mut self) -> Result<Option<Item>, Error> {
         // As the platform writes it: no white space, no escapes.
         if self.in_object() {
@@ -310,8 +339,7 @@ impl<'a> Reader<'a> {
             if !more {
                 continue;
             }
-            if let Some(text) = self.plain_string(self.at) {
-                (self.at, self.next) = (text.end.wrapping_add(1), Next::More);
+            if self.plain_value().is_some() {
                 continue;
             }
             match self.begin_value()? {
@@ -435,7 +463,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The string that begins at `start`, if it is all plain characters.
-    #[inline]
+    #[cfg_attr(feature = "simd", inline(always))]
     fn plain_string(&self, start: usize) -> Option<Item> {
         let (b'"', rest) = self.text.as_bytes().get(start..)?.split_first()? else { return None };
         let len = SPECIAL.find(rest);

@@ -103,6 +103,18 @@ fn integer(text: &str) -> Option<i64> {
     if let [] | [b'0', _, ..] = digits {
         return None;
     }
+    // A time, an id: they cannot get too large.
+    if digits.len() <= 18 {
+        let mut value = 0_i64;
+        for digit in digits {
+            let digit = digit.wrapping_sub(b'0');
+            if digit > 9 {
+                return None;
+            }
+            value = value.wrapping_mul(10).wrapping_add(digit.into());
+        }
+        return Some(if negative { value.wrapping_neg() } else { value });
+    }
     // Downwards, because the negative side is the longer one.
     let mut value = 0_i64;
     for digit in digits {
