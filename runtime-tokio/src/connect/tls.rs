@@ -42,7 +42,11 @@ impl Tls {
         Ok(Self(TlsConnector::from(config)))
     }
 
-    pub(super) async fn open(&self, host: &str, stream: TcpStream) -> Result<TlsStream<Gather<TcpStream>>, ConnectError> {
+    pub(super) async fn open(
+        &self,
+        host: &str,
+        stream: TcpStream,
+    ) -> Result<TlsStream<Gather<TcpStream>>, ConnectError> {
         let name = ServerName::try_from(host.to_owned()).map_err(|error| ConnectError::new(Closed::Tls, error))?;
         self.0.connect(name, Gather::new(stream)).await.map_err(|error| {
             // rustls reports what it refuses as invalid data; anything else is the network.
