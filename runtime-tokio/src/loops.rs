@@ -97,6 +97,9 @@ fn poll_alarm(
 /// Hands events to the inbox.
 async fn deliver<I: Inbox>(monitor: &Monitor, mut inbox: I, mut memory: Option<SeenFile>) {
     loop {
+        // Also before there is an event: an inbox learns from it that the one before is decided. Nothing would never be
+        // offered, and asked for again without end.
+        let Some(room) = until_ended(monitor, inbox.ready()).await.map(|room| room.max(1)) else { return };
         let wanted = monitor.wait(|bot| match bot.ended() {
             Some(_) => Some(false),
             // Events that are refused for want of room come back only once it is told again.
@@ -105,8 +108,6 @@ async fn deliver<I: Inbox>(monitor: &Monitor, mut inbox: I, mut memory: Option<S
         if !wanted.await {
             return;
         }
-        // Nothing would never be offered, and asked for again without end.
-        let Some(room) = until_ended(monitor, inbox.ready()).await.map(|room| room.max(1)) else { return };
         // One critical section hands over every event there is room for, so that their acks leave together.
         let pending = monitor.step(|bot, now| {
             if bot.is_room_wanted() {
