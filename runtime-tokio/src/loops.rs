@@ -16,7 +16,7 @@ use crate::report;
 use crate::stream::LaneStream;
 
 /// Rounds of one poll, before others get their turn.
-const ROUNDS: usize = 64;
+const ROUNDS: usize = 8;
 
 /// Runs a bot to its end.
 pub(crate) async fn run<C: Connect, I: Inbox>(
