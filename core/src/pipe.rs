@@ -70,12 +70,6 @@ impl<'s> Pipe<'s> {
         }
     }
 
-    /// Empties the pipe and gives all its memory back; hosts only.
-    pub(crate) fn release(&mut self) {
-        self.clear();
-        self.region.relax(0);
-    }
-
     /// Appends what `write` writes, if it is at most `len` bytes and fits; then lets `finish` change those bytes in
     /// place (a mask). `false`: nothing was appended.
     pub(crate) fn push_with(

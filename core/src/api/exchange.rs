@@ -351,9 +351,6 @@ impl<'s> HttpLane<'s> {
 
     pub(super) fn down(&mut self) {
         self.reset_answer();
-        // The next exchange opens a connection, which costs more than memory for it.
-        self.output.release();
-        self.input.relax(0);
         self.state = State::Down;
     }
 
