@@ -215,23 +215,22 @@ impl<'s> Report<'s> {
     pub fn take(&mut self) -> Option<Notice> {
         self.len = self.len.checked_sub(1)?;
         let notice = self.ring.get(self.first).copied();
-        self.first = self.wrap(self.first.saturating_add(1));
+        // An empty ring starts anew, so that it grows only to what waits at once.
+        self.first = if self.len == 0 { 0 } else { self.wrap(self.first.saturating_add(1)) };
         notice
     }
 
     pub(crate) fn notice(&mut self, notice: Notice) {
         let cap = self.ring.cap();
-        if !self.ring.ensure(cap) || cap == 0 {
-            count(&mut self.stats.notices_lost);
-            return;
-        }
         if self.len == cap {
             count(&mut self.stats.notices_lost);
             self.first = self.wrap(self.first.saturating_add(1));
             self.len = self.len.saturating_sub(1);
         }
         let at = self.wrap(self.first.saturating_add(self.len));
-        if let Some(place) = self.ring.get_mut(at) {
+        if self.ring.ensure(at.saturating_add(1))
+            && let Some(place) = self.ring.get_mut(at)
+        {
             *place = notice;
             self.len = self.len.saturating_add(1);
         }

@@ -40,12 +40,6 @@ struct Running(Arc<Monitor>);
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.0.outbox.close();
-        self.0.change_waiters(|bot, waiters, now| {
-            bot.shut_down(now);
-            waiters.clear();
-        });
-        #[cfg(feature = "webhook")]
         self.0.abandon();
     }
 }
@@ -208,7 +202,7 @@ impl Client {
 
     /// The newest notice, as it changes. Of those that follow each other fast some are missed; the log has all of them.
     pub fn notices(&self) -> watch::Receiver<Option<Notice>> {
-        self.shared.monitor.notices.subscribe()
+        self.shared.monitor.notices()
     }
 
     /// The counters.

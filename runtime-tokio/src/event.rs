@@ -7,35 +7,40 @@ use larkwire_core::{DeliveryId, Layout, ResponseId, Short};
 
 /// A delivered event. Its fields are read through [`view`](Self::view); the shortcuts here cover the usual ones.
 #[derive(Clone)]
-pub struct Event {
+pub struct Event(Box<Copied>);
+
+/// On the heap: a queue of events, of which an idle bot has one too, makes places for many, and a handler moves them.
+#[derive(Clone)]
+struct Copied {
     id: DeliveryId,
     json: Box<str>,
     layout: Layout,
     trace_id: Short<48>,
-    own_open_id: Option<Box<str>>,
+    /// Empty when it is not known.
+    own_open_id: Short<64>,
 }
 
 impl Event {
     /// Copies an event that is on loan, for an [`Inbox`](crate::Inbox) of one's own.
     pub fn copy(event: &core::Event<'_>) -> Self {
-        Self {
+        Self(Box::new(Copied {
             id: event.id(),
             json: event.json().into(),
             layout: event.layout().clone(),
             trace_id: event.trace_id(),
-            own_open_id: event.own_open_id().map(Into::into),
-        }
+            own_open_id: event.own_open_id().map(Short::new).unwrap_or_default(),
+        }))
     }
 
     /// All fields, borrowed.
     pub fn view(&self) -> core::Event<'_> {
-        let own = self.own_open_id.as_deref().unwrap_or_default();
-        core::Event::view(self.id, &self.json, &self.layout, self.trace_id.as_str()).with_own_open_id(own)
+        let Copied { id, json, layout, trace_id, own_open_id } = &*self.0;
+        core::Event::view(*id, json, layout, trace_id.as_str()).with_own_open_id(own_open_id.as_str())
     }
 
     /// The whole envelope as JSON text, as received.
     pub fn json(&self) -> &str {
-        &self.json
+        &self.0.json
     }
 
     /// Such as `im.message.receive_v1`; empty when there is none.

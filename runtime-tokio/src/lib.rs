@@ -13,8 +13,10 @@ mod memory;
 mod monitor;
 mod order;
 mod report;
+mod scratch;
 mod secret;
 mod settings;
+mod stream;
 #[cfg(feature = "webhook")]
 pub mod webhook;
 

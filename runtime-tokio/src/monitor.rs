@@ -1,37 +1,29 @@
-//! The one place where a bot is changed: change it, then wake the loops whose predicate changed. Each loop waits for
-//! one predicate.
+//! The one place where a bot is changed. Its own task looks at it again after every change of its own; whoever else
+//! changes it wakes that task.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
+use std::time::Duration;
 
-use larkwire_core::{Attempt, Bot, CallId, Deadline, End, Instant, Lane, Notice, State, Wish};
-use tokio::sync::{Notify, Semaphore, oneshot, watch};
+use larkwire_core::fault::CallError;
+use larkwire_core::{Bot, CallId, End, Instant, Lane, Notice, State};
+use tokio::sync::{Semaphore, oneshot, watch};
 
-use crate::client::CallResult;
+use crate::client::{CallAnswer, CallResult};
+use crate::report;
 
 /// As many as the core's outbox holds ([`Storage::growable`](larkwire_core::Storage::growable)).
 const OUTBOX: usize = 256;
 
-/// What a loop waits for, reduced to what changes.
-#[derive(Clone, Copy, Default, PartialEq)]
-struct LaneSigns {
-    attempt: Option<Attempt>,
-    readable: bool,
-    writable: usize,
-}
-
-#[derive(Clone, Default, PartialEq)]
-struct Signs {
-    lanes: Vec<LaneSigns>,
-    deadline: Option<Instant>,
-    delivery: (bool, bool),
-    ended: bool,
-}
-
 struct Inner {
     bot: Bot<'static>,
-    signs: Signs,
-    spare: Signs,
+    /// Since the loops last looked.
+    is_changed: bool,
+    /// What the watchers of the state were told.
+    state: State,
+    /// Of the bot's task; `None` while it is woken already.
+    waker: Option<Waker>,
     waiters: HashMap<CallId, oneshot::Sender<CallResult>>,
     #[cfg(feature = "webhook")]
     posts: crate::webhook::Waiting,
@@ -39,64 +31,66 @@ struct Inner {
     is_abandoned: bool,
 }
 
-pub(crate) struct LaneBell {
-    pub(crate) reader: Notify,
-    pub(crate) writer: Notify,
+/// What is left to do for the bot's task when nothing has changed.
+pub(crate) struct Left {
+    pub(crate) end: Option<End>,
+    pub(crate) due: Option<Instant>,
 }
 
 pub(crate) struct Monitor {
     inner: Mutex<Inner>,
-    pub(crate) lanes: Vec<LaneBell>,
-    pub(crate) clock: Notify,
-    pub(crate) deliver: Notify,
-    pub(crate) report: Notify,
+    http_lanes: u8,
     /// Free places of the outbox.
     pub(crate) outbox: Semaphore,
-    pub(crate) notices: watch::Sender<Option<Notice>>,
+    notices: watch::Sender<Option<Notice>>,
     state: watch::Sender<State>,
     start: tokio::time::Instant,
 }
 
 impl Monitor {
     pub(crate) fn new(bot: Bot<'static>) -> Self {
-        let lanes = usize::from(bot.http_lanes()).saturating_add(1);
-        let bell = || LaneBell { reader: Notify::new(), writer: Notify::new() };
+        let state = bot.state();
         Self {
             outbox: Semaphore::new(OUTBOX),
             notices: watch::Sender::new(None),
-            state: watch::Sender::new(bot.state()),
+            state: watch::Sender::new(state),
+            http_lanes: bot.http_lanes(),
             inner: Mutex::new(Inner {
                 bot,
-                signs: Signs::default(),
-                spare: Signs::default(),
+                is_changed: false,
+                state,
+                waker: None,
                 waiters: HashMap::new(),
                 #[cfg(feature = "webhook")]
                 posts: crate::webhook::Waiting::default(),
                 #[cfg(feature = "webhook")]
                 is_abandoned: false,
             }),
-            lanes: (0..lanes).map(|_| bell()).collect(),
-            clock: Notify::new(),
-            deliver: Notify::new(),
-            report: Notify::new(),
             start: tokio::time::Instant::now(),
         }
     }
 
-    pub(crate) fn lane(index: usize) -> Lane {
-        index.checked_sub(1).and_then(|http| u8::try_from(http).ok()).map_or(Lane::Socket, Lane::Http)
+    /// The lanes of the bot; the long connection goes first.
+    pub(crate) fn lanes(&self) -> impl Iterator<Item = Lane> {
+        std::iter::once(Lane::Socket).chain((0..self.http_lanes).map(Lane::Http))
     }
 
     pub(crate) fn now(&self) -> Instant {
         Instant::from_millis(u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX))
     }
 
-    pub(crate) fn at(&self, instant: Instant) -> Option<tokio::time::Instant> {
-        self.start.checked_add(std::time::Duration::from_millis(instant.as_millis()))
+    /// When that is; a year from now for what lies beyond the clock.
+    pub(crate) fn at(&self, instant: Instant) -> tokio::time::Instant {
+        let far = || tokio::time::Instant::now() + Duration::from_secs(365 * 24 * 3600);
+        self.start.checked_add(Duration::from_millis(instant.as_millis())).unwrap_or_else(far)
     }
 
     pub(crate) fn states(&self) -> watch::Receiver<State> {
         self.state.subscribe()
+    }
+
+    pub(crate) fn notices(&self) -> watch::Receiver<Option<Notice>> {
+        self.notices.subscribe()
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -114,18 +108,18 @@ impl Monitor {
         look(&self.lock().bot, self.now())
     }
 
-    /// Changes the bot and wakes whom it concerns.
-    pub(crate) fn change<R>(&self, change: impl FnOnce(&mut Bot<'static>, Instant) -> R) -> R {
-        let mut inner = self.lock();
-        let result = change(&mut inner.bot, self.now());
-        self.wake(&mut inner);
-        // Notices and completions have no level to compare; looking for them is cheap.
-        self.report.notify_one();
-        result
+    pub(crate) fn ended(&self) -> Option<End> {
+        self.read(Bot::ended)
     }
 
-    /// As [`change`](Self::change), with the table of callers that wait for a result; does not wake the report loop,
-    /// which calls this itself.
+    // ---- for everybody but the bot's own task ----
+
+    /// Changes the bot and wakes its task.
+    pub(crate) fn change<R>(&self, change: impl FnOnce(&mut Bot<'static>, Instant) -> R) -> R {
+        self.change_waiters(|bot, _, now| change(bot, now))
+    }
+
+    /// As [`change`](Self::change), with the table of callers that wait for a result.
     pub(crate) fn change_waiters<R>(
         &self,
         change: impl FnOnce(&mut Bot<'static>, &mut HashMap<CallId, oneshot::Sender<CallResult>>, Instant) -> R,
@@ -133,7 +127,7 @@ impl Monitor {
         let mut inner = self.lock();
         let Inner { bot, waiters, .. } = &mut *inner;
         let result = change(bot, waiters, self.now());
-        self.wake(&mut inner);
+        self.wake(inner);
         result
     }
 
@@ -146,86 +140,111 @@ impl Monitor {
         }
         let Inner { bot, posts, .. } = &mut *inner;
         let answering = posts.post(bot, self.now(), posted);
-        self.wake(&mut inner);
-        self.report.notify_one();
+        self.wake(inner);
         answering
     }
 
-    fn wake(&self, inner: &mut Inner) {
-        #[cfg(feature = "webhook")]
-        inner.posts.answer(&mut inner.bot, self.now());
-        let Inner { bot, signs, spare, .. } = inner;
-        spare.lanes.clear();
-        spare.lanes.extend((0..self.lanes.len()).map(|index| {
-            let lane = Self::lane(index);
-            let attempt = match bot.poll_lane(lane) {
-                Wish::Up(target) => Some(target.attempt),
-                Wish::Down => None,
-            };
-            LaneSigns { attempt, readable: bot.poll_receive(lane) > 0, writable: bot.poll_transmit(lane).len() }
-        }));
-        spare.deadline = bot.poll_timeout().map(|Deadline { at, .. }| at);
-        spare.delivery = (bot.is_delivery_waiting(), bot.is_room_wanted());
-        spare.ended = bot.ended().is_some();
-        for ((old, new), bell) in signs
-            .lanes
-            .iter()
-            .copied()
-            .chain(std::iter::repeat(LaneSigns::default()))
-            .zip(&spare.lanes)
-            .zip(&self.lanes)
-        {
-            let wish = old.attempt != new.attempt;
-            if wish || old.readable != new.readable {
-                bell.reader.notify_one();
-            }
-            if wish || new.writable > old.writable {
-                bell.writer.notify_one();
-            }
+    fn wake(&self, mut inner: MutexGuard<'_, Inner>) {
+        self.changed(&mut inner);
+        let waker = inner.waker.take();
+        drop(inner);
+        if let Some(waker) = waker {
+            waker.wake();
         }
-        let ended = signs.ended != spare.ended;
-        if signs.deadline != spare.deadline || ended {
-            self.clock.notify_one();
-        }
-        if signs.delivery != spare.delivery || ended {
-            self.deliver.notify_one();
-        }
-        if ended {
-            for bell in &self.lanes {
-                bell.reader.notify_one();
-                bell.writer.notify_one();
-            }
-        }
-        let state = bot.state();
-        self.state.send_if_modified(|old| std::mem::replace(old, state) != state);
-        std::mem::swap(signs, spare);
-    }
-
-    /// Waits on `bell` until `predicate` finds what it looks for.
-    pub(crate) async fn wait<R>(&self, bell: &Notify, mut predicate: impl FnMut(&Bot<'static>) -> Option<R>) -> R {
-        loop {
-            if let Some(found) = self.read(&mut predicate) {
-                return found;
-            }
-            bell.notified().await;
-        }
-    }
-
-    pub(crate) fn ended(&self) -> Option<End> {
-        self.read(Bot::ended)
     }
 
     /// The bot's task is gone: nobody waits for an answer any more, and nobody is to be told that it runs.
-    #[cfg(feature = "webhook")]
     pub(crate) fn abandon(&self) {
+        self.outbox.close();
         let mut inner = self.lock();
-        inner.posts = crate::webhook::Waiting::default();
-        inner.is_abandoned = true;
+        let Inner { bot, waiters, .. } = &mut *inner;
+        bot.shut_down(self.now());
+        waiters.clear();
+        self.changed(&mut inner);
+        inner.waker = None;
+        #[cfg(feature = "webhook")]
+        {
+            inner.posts = crate::webhook::Waiting::default();
+            inner.is_abandoned = true;
+        }
     }
 
     #[cfg(feature = "webhook")]
     pub(crate) fn is_running(&self) -> bool {
         let inner = self.lock();
         !inner.is_abandoned && inner.bot.ended().is_none()
+    }
+
+    // ---- for the bot's own task ----
+
+    /// From now on whoever changes the bot wakes this task.
+    pub(crate) fn attend(&self, waker: &Waker) {
+        let mut inner = self.lock();
+        if !inner.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            inner.waker = Some(waker.clone());
+        }
+    }
+
+    /// Changes the bot; its task looks at it again.
+    pub(crate) fn step<R>(&self, change: impl FnOnce(&mut Bot<'static>, Instant) -> R) -> R {
+        let mut inner = self.lock();
+        let result = change(&mut inner.bot, self.now());
+        self.changed(&mut inner);
+        result
+    }
+
+    fn changed(&self, inner: &mut Inner) {
+        inner.is_changed = true;
+        #[cfg(feature = "webhook")]
+        inner.posts.answer(&mut inner.bot, self.now());
+        let state = inner.bot.state();
+        if state != inner.state {
+            inner.state = state;
+            self.state.send_replace(state);
+        }
+    }
+
+    /// Waits until `predicate` finds what it looks for. Whatever changes the bot brings its task here again.
+    pub(crate) async fn wait<R>(&self, mut predicate: impl FnMut(&Bot<'static>) -> Option<R>) -> R {
+        std::future::poll_fn(|_| match self.read(&mut predicate) {
+            Some(found) => Poll::Ready(found),
+            None => Poll::Pending,
+        })
+        .await
+    }
+
+    /// Hands results to whom they belong and writes notices; `None` when the bot has changed since the last time.
+    pub(crate) fn report(&self) -> Option<Left> {
+        let mut notices = Vec::new();
+        let mut inner = self.lock();
+        while self.complete(&mut inner) {}
+        notices.extend(std::iter::from_fn(|| inner.bot.take_notice()));
+        let is_changed = std::mem::take(&mut inner.is_changed);
+        let left = (!is_changed)
+            .then(|| Left { end: inner.bot.ended(), due: inner.bot.poll_timeout().map(|deadline| deadline.at) });
+        drop(inner);
+        for notice in notices {
+            report::log(&notice);
+            self.notices.send_replace(Some(notice));
+        }
+        left
+    }
+
+    fn complete(&self, inner: &mut Inner) -> bool {
+        let Inner { bot, waiters, .. } = inner;
+        let Some(completion) = bot.poll_completion() else { return false };
+        let id = completion.id;
+        let result = match completion.result {
+            Ok(sent) => Ok(CallAnswer::new(&sent, completion.log_id)),
+            Err(fault) => Err(CallError::Failed { fault, log_id: completion.log_id }),
+        };
+        if let Some(waiter) = waiters.remove(&id) {
+            // Whoever asked may have gone; the call was made all the same.
+            let _ = waiter.send(result);
+        }
+        bot.handle_completed(self.now(), id);
+        self.changed(inner);
+        self.outbox.add_permits(1);
+        true
     }
 }

@@ -248,8 +248,8 @@ impl<'s> Intake<'s> {
         }))
     }
 
-    /// Makes room, once all that could be looked at was. A partial message is moved at most once, a backlog only after
-    /// half the region was used up: linear over time.
+    /// Makes room, once all that could be looked at was. A partial message is moved at most once, or when no more bytes
+    /// move than were spent; a backlog only after half the region was used up: linear over time.
     pub(crate) fn settle(&mut self) {
         let cap = self.region.cap();
         let partial = self.current.is_some() || self.msg_start < self.msg_end;
@@ -265,10 +265,16 @@ impl<'s> Intake<'s> {
                 self.shift_message();
                 self.shift_raw();
             }
-        } else if self.room() < cap / 2 {
+        } else if self.room() < cap / 2 || self.is_mostly_spent() {
             self.shift_message();
             self.shift_raw();
         }
+    }
+
+    /// Whether a busy host would grow the region for the sake of bytes that nobody needs.
+    fn is_mostly_spent(&self) -> bool {
+        let held = self.msg_end.saturating_sub(self.msg_start).saturating_add(self.unread());
+        self.raw_end > self.region.bytes().len() / 2 && self.raw_end.saturating_sub(held) >= held
     }
 
     fn shift_message(&mut self) {

@@ -1,5 +1,6 @@
 //! How streams are opened: TCP, TLS verified with rustls, proxies by CONNECT.
 
+mod gather;
 mod proxy;
 mod tls;
 
