@@ -164,17 +164,15 @@ fn payload(size: usize) -> Result<(Vec<u8>, [Range<usize>; 2]), ShapeError> {
             r#"{{"schema":"2.0","header":{{"event_id":"{event_id}","event_type":"im.message.receive_v1","create_time":"{now}","token":"","app_id":"cli_0123456789abcdef","tenant_key":"736588c9260f175e"}},"event":{{"sender":{{"sender_id":{{"open_id":"ou_84aad35d084aa403a838cf73ee18467a","union_id":"on_8ed6aa67826108097d9ee143816345bd","user_id":"e33ggbyz"}},"sender_type":"user","tenant_key":"736588c9260f175e"}},"message":{{"message_id":"{om}","create_time":"{now}","update_time":"{now}","chat_id":"oc_5ce6d572455d361153b7cb51da133945","chat_type":"p2p","message_type":"text","content":"{{\"text\":\"{text}\"}}"}}}}}}"#
         )
     };
-    let bare = envelope("").len();
-    let room = size.checked_sub(bare + 1).ok_or(ShapeError::TooSmall(payload_floor()))?;
-    let json = envelope(&text(room + 1));
+    // A text has at least a byte.
+    let least = envelope("").len() + 1;
+    if size < least {
+        return Err(ShapeError::TooSmall(least));
+    }
+    let json = envelope(&text(size - least + 1));
     let find = |prefix: &str| json.find(prefix).map_or(0, |at| at + prefix.len());
     let (event_id, om) = (find("6f1e8a3c5b7d90e2f4a1"), find("om_c81d4e2f6a7b3c5d9e0f"));
     Ok((json.into_bytes(), [event_id..event_id + DIGITS, om..om + DIGITS]))
-}
-
-/// The least a `size` may be.
-fn payload_floor() -> usize {
-    (1..800).find(|size| payload(*size).is_ok()).unwrap_or(800)
 }
 
 /// So many bytes of what people write: words, Chinese, an escaped line end now and then.

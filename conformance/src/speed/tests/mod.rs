@@ -16,7 +16,7 @@ use crate::platform::Frame;
 mod client;
 mod driven;
 
-const SIZES: [usize; 5] = [400, 799, 1440, 16 * 1024, 128 * 1024];
+const SIZES: [usize; 6] = [400, 799, 800, 1440, 16 * 1024, 128 * 1024];
 
 /// Frames of ws frames that a server wrote, by another decoder than ours.
 fn frames(mut bytes: &[u8]) -> Vec<Frame> {
