@@ -6,5 +6,7 @@
 
 #[cfg(feature = "platform")]
 pub mod platform;
+#[cfg(all(target_os = "linux", feature = "speed"))]
+pub mod speed;
 #[cfg(feature = "suite")]
 pub mod suite;

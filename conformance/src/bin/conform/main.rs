@@ -9,6 +9,8 @@ mod check;
 mod mutants;
 mod run;
 mod show;
+#[cfg(all(target_os = "linux", feature = "speed"))]
+mod speed;
 mod terminal;
 
 /// Holds clients of the Lark/Feishu event channel against one suite of scenarios.
@@ -39,6 +41,9 @@ enum Command {
     List(show::ListOptions),
     /// List the clients that the suite knows
     Subjects,
+    /// Measure what clients cost, side by side (Linux)
+    #[cfg(all(target_os = "linux", feature = "speed"))]
+    Speed(Box<speed::Options>),
 }
 
 /// Exit codes: 0 everything is well; 1 something failed; 2 the command line is wrong; 3 a client could not be had.
@@ -60,6 +65,8 @@ fn main() -> ExitCode {
         Command::Report(options) => show::report(&root, &options),
         Command::List(options) => show::list(&root, &options),
         Command::Subjects => show::subjects(&root),
+        #[cfg(all(target_os = "linux", feature = "speed"))]
+        Command::Speed(options) => speed::speed(&root, &options),
     };
     match done {
         Ok(code) => ExitCode::from(code),

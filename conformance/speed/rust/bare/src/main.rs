@@ -1,0 +1,3 @@
+fn main() {
+    speed_bare::run(|| None);
+}

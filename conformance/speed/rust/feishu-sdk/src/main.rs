@@ -1,0 +1,3 @@
+fn main() {
+    speed_feishu_sdk::run(|| None);
+}
