@@ -61,7 +61,7 @@ fn events(add: Add<'_>) {
         })
     });
     add("text", "larkwire", Kind::Text, |inputs| our_text(inputs, Form::Body));
-    add("text, full", "larkwire", Kind::Text, |inputs| our_text(inputs, Form::Full));
+    add("text-full", "larkwire", Kind::Text, |inputs| our_text(inputs, Form::Full));
     add("post", "larkwire", Kind::Post, |inputs| our_text(inputs, Form::Body));
 }
 
@@ -103,7 +103,7 @@ fn steps(add: Add<'_>) {
 /// From a frame to text and ack; and the same from and to the bytes of a socket.
 fn wholes(add: Add<'_>) {
     add("message", "larkwire", Kind::Text, message);
-    add("message with a post", "larkwire", Kind::Post, message);
+    add("message-post", "larkwire", Kind::Post, message);
     add("whole", "larkwire", Kind::Text, |inputs| {
         let mut open = Open::new();
         Box::new(move |n| open.receive(&inputs.ws_frames[n]).0)

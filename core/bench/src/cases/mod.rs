@@ -42,7 +42,7 @@ impl Case {
 
     /// Events of a measured stretch, and of the one before it that warms up.
     pub fn events(&self) -> usize {
-        (1024 * 1024 / self.size).clamp(8, 200)
+        (512 * 1024 / self.size).clamp(8, 100)
     }
 
     /// Everything that is needed before the first event.
@@ -85,14 +85,14 @@ const STAGES: [&str; 15] = [
     "frame+dedup+ack",
     "event",
     "text",
-    "text, full",
+    "text-full",
     "post",
     "reaction",
     "accepted",
     "duplicate",
     "refused",
     "message",
-    "message with a post",
+    "message-post",
     "whole",
 ];
 

@@ -106,7 +106,7 @@ fn borrowed_text<J: Json + 'static>(inputs: &'static Inputs) -> Work {
 }
 
 fn wholes(add: Add<'_>) {
-    for (stage, kind) in [("message", Kind::Text), ("message with a post", Kind::Post)] {
+    for (stage, kind) in [("message", Kind::Text), ("message-post", Kind::Post)] {
         add(stage, "prost + serde_json owned", kind, |inputs| over(inputs, Owned::default()));
         add(stage, "prost bytes + serde_json", kind, |inputs| over(inputs, Careful::default()));
         add(stage, "hand + serde_json", kind, |inputs| over(inputs, Hand::<Serde>::default()));

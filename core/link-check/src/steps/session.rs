@@ -3,11 +3,14 @@
 #![no_std]
 #![no_main]
 
+mod common;
+
 use core::hint::black_box;
 
+use common::{now, read, text};
 use larkwire_core::link::{CallbackSlot, FinishedId, PartSet, Reaction, Session, SessionRules, SessionStorage, Tick};
 use larkwire_core::wire::writer::Writer;
-use larkwire_core::{Event, GateRules, Instant, Notice, Region, Report, Seed, SeenEntry, Slots, UnixMillis, Verdict};
+use larkwire_core::{GateRules, Notice, Region, Report, Seed, SeenEntry, Slots, UnixMillis, Verdict};
 
 /// Where the linker starts to count; there is no reset vector because nothing is run.
 #[unsafe(no_mangle)] // Without a name the linker knows, everything would be thrown away.
@@ -86,16 +89,6 @@ fn received(session: &mut Session<'_>, message: &[u8], report: &mut Report<'_>, 
     }
 }
 
-/// What an application reads: names and ids, and the content as it came.
-#[inline(never)]
-fn read(event: &Event<'_>) {
-    black_box((event.event_type(), event.event_id(), event.is_callback(), event.json(), event.body()));
-    if let Some(message) = event.message() {
-        black_box((message.chat_id(), message.message_id(), message.message_type(), message.content()));
-        black_box((message.sender().open_id(), message.create_time()));
-    }
-}
-
 /// Time passes.
 #[inline(never)]
 fn pass(session: &mut Session<'_>, report: &mut Report<'_>, out: &mut [u8]) {
@@ -104,21 +97,5 @@ fn pass(session: &mut Session<'_>, report: &mut Report<'_>, out: &mut [u8]) {
         session.write_ping(&mut w);
         let _ = black_box(w.finish());
         session.pinged(now());
-    }
-}
-
-fn text() -> &'static str {
-    black_box("text")
-}
-
-fn now() -> Instant {
-    Instant::from_millis(black_box(1))
-}
-
-/// As a board has it that says nothing when it stops: what a panic would tell is not linked.
-#[panic_handler]
-fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
-    loop {
-        core::hint::spin_loop();
     }
 }
