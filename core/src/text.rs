@@ -19,16 +19,18 @@ impl<const N: usize> Short<N> {
 
     /// Copies `text`.
     pub fn new(text: &str) -> Self {
+        Self::plain(text.as_bytes()).unwrap_or_else(|| Self::from_chars(text.chars()))
+    }
+
+    /// Most are ids that fit as they are.
+    #[inline]
+    fn plain(bytes: &[u8]) -> Option<Self> {
         let mut short = Self::EMPTY;
-        // Most are ids that fit as they are.
-        if let (Some(room), Ok(len)) = (short.bytes.get_mut(..text.len()), u8::try_from(text.len()))
-            && text.bytes().all(|byte| (b' '..0x7f).contains(&byte))
-        {
-            room.copy_from_slice(text.as_bytes());
-            short.len = len;
-            return short;
-        }
-        Self::from_chars(text.chars())
+        let len = u8::try_from(bytes.len()).ok()?;
+        short.bytes.get_mut(..bytes.len())?.copy_from_slice(bytes);
+        short.len = len;
+        let is_plain = bytes.iter().fold(true, |plain, byte| plain & (b' '..0x7f).contains(byte));
+        is_plain.then_some(short)
     }
 
     /// Copies the characters until the room is used up.
@@ -40,9 +42,11 @@ impl<const N: usize> Short<N> {
 
     /// Copies what is readable of `bytes`; other bytes become U+FFFD.
     pub fn from_bytes(bytes: &[u8]) -> Self {
-        Self::from_chars(bytes.utf8_chunks().flat_map(|chunk| {
-            chunk.valid().chars().chain((!chunk.invalid().is_empty()).then_some(char::REPLACEMENT_CHARACTER))
-        }))
+        Self::plain(bytes).unwrap_or_else(|| {
+            Self::from_chars(bytes.utf8_chunks().flat_map(|chunk| {
+                chunk.valid().chars().chain((!chunk.invalid().is_empty()).then_some(char::REPLACEMENT_CHARACTER))
+            }))
+        })
     }
 
     /// Copies what `value` displays.
@@ -66,8 +70,11 @@ impl<const N: usize> Short<N> {
 
     /// The text.
     pub fn as_str(&self) -> &str {
-        let bytes = self.bytes.get(..usize::from(self.len)).unwrap_or_default();
-        core::str::from_utf8(bytes).unwrap_or_default()
+        core::str::from_utf8(self.as_bytes()).unwrap_or_default()
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..usize::from(self.len)).unwrap_or_default()
     }
 
     /// Whether there is no text.

@@ -73,7 +73,7 @@ pub fn run(data: &[u8]) {
     };
     let mut ack = vec![0; session.ack_len(&message)];
     let mut w = Writer::new(&mut ack);
-    Session::write_ack(&message, u64::MAX, answer, &mut w);
+    session.write_ack(&message, u64::MAX, answer, &mut w);
     let len = w.finish().expect("an ack is at most as long as it was said to be");
     assert_eq!(pb::Frame::decode(&ack[..len]).expect("an ack is a frame").method, 1);
 }

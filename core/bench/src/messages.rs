@@ -89,7 +89,7 @@ impl Messages {
             }
             Reaction::Broken | Reaction::Nothing => None,
         };
-        self.ack_len = answer.map_or(0, |answer| write_ack(frame, answer, ack));
+        self.ack_len = answer.map_or(0, |answer| write_ack(session, frame, answer, ack));
         self.ack_len
     }
 
@@ -104,9 +104,9 @@ impl Messages {
     }
 }
 
-fn write_ack(frame: &[u8], answer: Answer, out: &mut [u8]) -> usize {
+fn write_ack(session: &Session<'_>, frame: &[u8], answer: Answer, out: &mut [u8]) -> usize {
     let mut w = Writer::new(out);
-    Session::write_ack(frame, 0, answer, &mut w);
+    session.write_ack(frame, 0, answer, &mut w);
     w.finish().expect("room")
 }
 

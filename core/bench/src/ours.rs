@@ -75,6 +75,7 @@ impl Open {
     }
 
     /// Received bytes in, every event read and accepted, acks out; how many bytes of text and of acks.
+    #[inline(never)]
     pub fn receive(&mut self, bytes: &[u8]) -> (usize, usize) {
         let mut read = 0;
         self.bot.handle_received(self.now, Lane::Socket, self.attempt, bytes);

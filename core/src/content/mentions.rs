@@ -24,6 +24,11 @@ impl<'a> Mentions<'a> {
         Self { json: if array { json } else { "" } }
     }
 
+    /// An array that was read and validated before.
+    pub(crate) fn validated(json: &'a str) -> Self {
+        Self { json }
+    }
+
     /// The entries in their order; what is no object is passed over.
     pub fn iter(&self) -> impl Iterator<Item = Mention<'a>> + Clone + use<'a> {
         self.entries()
@@ -86,51 +91,60 @@ impl<'a> Mention<'a> {
         self.key.is_some_and(|key| key == "@_all") || self.user_id.is_some_and(|id| id == "all")
     }
 
-    fn read(json: &'a str) -> Option<Self> {
-        let (mut reader, mut mention) = (Reader::new(json), Self::default());
-        reader.enter_object().ok()?;
+    /// Reads an entry whose brace the reader has just passed. The array was validated as a whole: there is no error to
+    /// tell of.
+    fn read(reader: &mut Reader<'a>) -> Option<Self> {
+        let mut mention = Self::default();
         while let Some(key) = reader.next_key().ok()? {
-            let value = reader.value().ok()?;
-            if key == "id" {
-                mention.read_id(value);
+            let room = &mut [0; 24];
+            let name = key.name(room);
+            if name == "id" {
+                (mention.open_id, mention.union_id, mention.user_id) = (None, None, None);
+                match reader.enter_object_or_value().ok()? {
+                    Some(value) => mention.read_id(value),
+                    None => mention.read_ids(reader)?,
+                }
                 continue;
             }
-            let place = if key == "key" {
-                &mut mention.key
-            } else if key == "name" {
-                &mut mention.name
-            } else if key == "mentioned_type" {
-                &mut mention.mentioned_type
-            } else if key == "tenant_key" {
-                &mut mention.tenant_key
-            } else {
-                continue;
+            let value = reader.value().ok()?;
+            let place = match name {
+                "key" => &mut mention.key,
+                "name" => &mut mention.name,
+                "mentioned_type" => &mut mention.mentioned_type,
+                "tenant_key" => &mut mention.tenant_key,
+                _ => continue,
             };
             *place = known(value);
         }
         Some(mention)
     }
 
-    fn read_id(&mut self, value: Value<'a>) {
-        (self.open_id, self.union_id, self.user_id) = (None, None, None);
-        match value {
-            Value::Object(ids) => {
-                let id = |name: &str| super::member(ids, |key| *key == *name).and_then(known);
-                (self.open_id, self.union_id, self.user_id) = (id("open_id"), id("union_id"), id("user_id"));
-            }
-            Value::String(id) => {
-                let starts = |prefix: &str| id.chars().take(prefix.len()).eq(prefix.chars());
-                let place = if starts("ou_") {
-                    &mut self.open_id
-                } else if starts("on_") {
-                    &mut self.union_id
-                } else {
-                    &mut self.user_id
-                };
-                *place = known(value);
-            }
-            _ => {}
+    fn read_ids(&mut self, reader: &mut Reader<'a>) -> Option<()> {
+        while let Some(key) = reader.next_key().ok()? {
+            let value = reader.value().ok()?;
+            let room = &mut [0; 24];
+            let place = match key.name(room) {
+                "open_id" => &mut self.open_id,
+                "union_id" => &mut self.union_id,
+                "user_id" => &mut self.user_id,
+                _ => continue,
+            };
+            *place = known(value);
         }
+        Some(())
+    }
+
+    fn read_id(&mut self, value: Value<'a>) {
+        let Value::String(id) = value else { return };
+        let starts = |prefix: &str| id.chars().take(prefix.len()).eq(prefix.chars());
+        let place = if starts("ou_") {
+            &mut self.open_id
+        } else if starts("on_") {
+            &mut self.union_id
+        } else {
+            &mut self.user_id
+        };
+        *place = known(value);
     }
 }
 
@@ -144,8 +158,8 @@ impl<'a> Iterator for Entries<'a> {
 
     fn next(&mut self) -> Option<Mention<'a>> {
         while self.reader.next_element().ok()? {
-            if let Value::Object(entry) = self.reader.value().ok()? {
-                return Mention::read(entry);
+            if self.reader.enter_object().ok()? {
+                return Mention::read(&mut self.reader);
             }
         }
         None
@@ -177,8 +191,8 @@ impl<'a> Lookup<'a> {
     }
 
     /// Whether this open_id is the one whose mentions are taken out.
-    pub(super) fn is_own(&self, open_id: impl Iterator<Item = char>) -> bool {
-        self.own.is_some_and(|own| open_id.eq(own.chars()))
+    pub(super) fn is_own(&self, is: impl FnOnce(&str) -> bool) -> bool {
+        self.own.is_some_and(is)
     }
 
     /// The next entry that `is` it. Entries that repeat a key take turns.

@@ -70,10 +70,11 @@ pub use kind::Kind;
 pub use mentions::{Mention, Mentions};
 pub use resource::{Resource, ResourceKind, Resources};
 
-use crate::wire::json::{Reader, Str, Value};
+use crate::wire::json::{Error, Reader, Str, Value};
+use crate::wire::scan;
 use crate::wire::writer::{TooSmall, Writer};
 use mentions::Lookup;
-use out::Out;
+use out::{Out, Style};
 use prose::Words;
 
 /// Which of the two texts is wanted (protocol section 12.3).
@@ -122,20 +123,24 @@ pub struct Content<'c> {
     kind: Kind,
     source: Source,
     json: &'c str,
+    /// The member `text`, which most have.
+    text: Option<Str<'c>>,
 }
 
 impl<'c> Content<'c> {
     /// Content as it stands in a message of envelope v2, unescaped, with the message's type: its text, or a [`Kind`].
     pub fn new(message_type: impl Into<Kind>, json: &'c str) -> Self {
-        let mut reader = Reader::new(json);
-        let valid = reader.skip().is_ok() && reader.finish().is_ok();
-        Self { kind: message_type.into(), source: if valid { Source::Json } else { Source::Broken }, json }
+        let (source, text) = match text_of(json) {
+            Ok(text) => (Source::Json, text),
+            Err(_) => (Source::Broken, None),
+        };
+        Self { kind: message_type.into(), source, json, text }
     }
 
     /// Text that no JSON is around: `text` of a v1 message (protocol section 11.4). `<at open_id="…">name</at>` in it
     /// is read as in the Markdown of posts.
     pub fn plain(text: &'c str) -> Self {
-        Self { kind: Kind::Text, source: Source::Plain, json: text }
+        Self { kind: Kind::Text, source: Source::Plain, json: text, text: None }
     }
 
     /// Which kind of message it is.
@@ -168,7 +173,7 @@ impl<'c> Content<'c> {
     /// Whether everyone is mentioned in it: `@_all` as a whole word, an `at` node or tag for `all` or `@_all`. The
     /// platform may or may not list that mention: ask [`Mentions::is_all`] too.
     pub fn mentions_all(&self) -> bool {
-        let mut out = Out::measuring(Lookup::new(Reading::default()));
+        let mut out = Out::looking(Lookup::new(Reading::default()));
         self.render(&mut out);
         out.all
     }
@@ -183,31 +188,34 @@ impl<'c> Content<'c> {
     /// # Errors
     /// [`TooSmall`] with the size of the text. Next step: a buffer of that size.
     pub fn text<'b>(&self, reading: Reading<'_>, out: &'b mut [u8]) -> Result<&'b str, TooSmall> {
-        self.text_by(Self::render, reading, out)
-    }
-
-    /// As [`text`](Self::text), where it is known to be of the kind [`Kind::Text`]: no other kind is linked for it.
-    pub(crate) fn words<'b>(&self, reading: Reading<'_>, out: &'b mut [u8]) -> Result<&'b str, TooSmall> {
-        self.text_by(|content, out| out.prose(Words::of(content.known("text")), false), reading, out)
-    }
-
-    fn text_by<'b>(&self, render: Render<'c>, reading: Reading<'_>, out: &'b mut [u8]) -> Result<&'b str, TooSmall> {
         let mut w = Writer::new(out);
-        self.write_by(render, &mut w, reading);
+        self.write_text(&mut w, reading);
         let len = w.finish()?;
         // It is text by construction; without unsafe code the check is the price of saying so.
-        Ok(core::str::from_utf8(out.get(..len).unwrap_or_default()).unwrap_or_default())
+        Ok(scan::utf8(out.get(..len).unwrap_or_default()).unwrap_or_default())
+    }
+
+    /// As [`write_text`](Self::write_text), where it is known to be of the kind [`Kind::Text`]: no other kind is linked
+    /// for it.
+    pub(crate) fn write_words(&self, w: &mut Writer<'_>, reading: Reading<'_>) {
+        self.write_by(|content, out| out.prose(Words::of(content.known("text")), false), w, reading);
     }
 
     fn write_by(&self, render: Render<'c>, w: &mut Writer<'_>, reading: Reading<'_>) {
-        let trimmed = reading.form == Form::Body || self.kind == Kind::System;
-        // What to trim, and whether to collapse blanks, is known at the end only: the text is made twice.
-        let plan = trimmed.then(|| {
-            let mut out = Out::measuring(Lookup::new(reading));
+        let trim = reading.form == Form::Body || self.kind == Kind::System;
+        let mut style = Style { trim, collapse: false, escape_html: reading.escape_html };
+        let start = w.len();
+        for _ in 0..2 {
+            w.truncate(start);
+            let mut out = Out::writing(w, style, Lookup::new(reading));
             render(self, &mut out);
-            out.plan()
-        });
-        render(self, &mut Out::writing(w, plan.unwrap_or_default(), Lookup::new(reading), reading.escape_html));
+            // Whether blanks are to be collapsed may show behind the first of them.
+            style.collapse = out.again;
+            out.finish();
+            if !style.collapse {
+                return;
+            }
+        }
     }
 
     fn render(&self, out: &mut Out<'_, '_, '_>) {
@@ -222,7 +230,7 @@ impl<'c> Content<'c> {
 
     /// The field as text, if there is any.
     fn known(&self, name: &str) -> Option<Str<'c>> {
-        self.field(name).and_then(known)
+        if name == "text" { self.text } else { self.field(name).and_then(known) }
     }
 }
 
@@ -239,6 +247,21 @@ fn known(value: Value<'_>) -> Option<Str<'_>> {
         Value::Number(number) => Some(Str::from_raw(number.raw(), false)),
         _ => None,
     }
+}
+
+/// Reads all of a document, and its member `text` if it is an object that has one.
+fn text_of(json: &str) -> Result<Option<Str<'_>>, Error> {
+    let (mut reader, mut text) = (Reader::new(json), None);
+    if reader.enter_object()? {
+        while let Some(key) = reader.next_key()? {
+            let value = reader.value()?;
+            if key == "text" {
+                text = known(value);
+            }
+        }
+    }
+    reader.finish()?;
+    Ok(text)
 }
 
 /// The last member of an object whose key `is` it; nothing for any other value.

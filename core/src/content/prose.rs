@@ -8,13 +8,18 @@ use core::iter::{Take, once};
 use super::mentions::Mention;
 use super::out::Out;
 use crate::wire::json::{Str, Unescaped};
+use crate::wire::scan::Set;
 
 const USER: &str = "_user_";
+/// Begins an escape, a placeholder, a tag or an entity, where there may be such.
+const MEANS: Set<4> = Set::new(*b"\\@<&");
 
 impl Out<'_, '_, '_> {
     /// Writes text with its placeholders replaced, and its `<at …>` tags if it may have such.
     pub(super) fn prose(&mut self, mut chars: Words<'_>, tags: bool) {
-        while let Some(c) = chars.next() {
+        loop {
+            self.str(chars.run());
+            let Some(c) = chars.next() else { return };
             let after = match c {
                 '@' => self.placeholder(&chars),
                 '<' if tags => self.tag(&chars),
@@ -31,8 +36,8 @@ impl Out<'_, '_, '_> {
     pub(super) fn at(&mut self, id: Take<Words<'_>>, name: Take<Words<'_>>) {
         if id.clone().eq("all".chars()) || id.clone().eq("@_all".chars()) {
             self.everyone();
-        } else if self.lookup.is_own(id.clone()) {
-            self.removed = true;
+        } else if self.lookup.is_own(|own| id.clone().eq(own.chars())) {
+            self.remove();
         } else {
             let is = |text: Option<Str<'_>>| text.is_some_and(|text| text.chars().eq(id.clone()));
             let found = self.lookup.find(|mention| is(mention.key) || is(mention.open_id));
@@ -121,8 +126,8 @@ impl Out<'_, '_, '_> {
 
     /// Writes who is mentioned. `false`: there is no name.
     fn mention(&mut self, mention: &Mention<'_>) -> bool {
-        if mention.open_id.is_some_and(|id| self.lookup.is_own(id.chars())) {
-            self.removed = true;
+        if mention.open_id.is_some_and(|id| self.lookup.is_own(|own| id == *own)) {
+            self.remove();
         } else if mention.is_all() {
             self.everyone();
         } else if let Some(name) = mention.name {
@@ -169,6 +174,14 @@ impl<'t> Words<'t> {
     /// A text that may not be there.
     pub(super) fn of(text: Option<Str<'t>>) -> Self {
         Self { chars: text.unwrap_or(Str::from_raw("", false)).chars(), entities: false }
+    }
+
+    /// Takes the characters before the next one that may be more than itself, in one piece.
+    fn run(&mut self) -> &'t str {
+        let rest = self.chars.as_raw();
+        let (run, after) = rest.split_at_checked(MEANS.find(rest.as_bytes())).unwrap_or((rest, ""));
+        self.chars.set_raw(after);
+        run
     }
 
     /// The same, with entities resolved if they are to be.

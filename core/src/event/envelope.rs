@@ -6,7 +6,8 @@
 use super::Envelope;
 use super::typed::Kind;
 use crate::time::UnixMillis;
-use crate::wire::json::{self, Reader, Str, Value, range_in};
+use crate::wire::json::{self, Item, Reader, Sort, Str, Value};
+use crate::wire::scan;
 
 /// Where a value lies in the envelope's text: 12 bytes.
 #[derive(Clone, Copy, Debug, Default)]
@@ -20,22 +21,26 @@ pub(crate) struct Span {
 impl Span {
     const NONE: Self = Self { start: 0, len: 0, escaped: false, known: false };
 
-    fn of(outer: &str, inner: &str, escaped: bool) -> Self {
-        range_in(outer, inner)
-            .and_then(|range| {
-                let len = u32::try_from(range.len()).ok()?;
-                Some(Self { start: u32::try_from(range.start).ok()?, len, escaped, known: true })
-            })
-            .unwrap_or_default()
+    fn of(start: usize, end: usize, escaped: bool) -> Self {
+        match (u32::try_from(start), u32::try_from(end.saturating_sub(start))) {
+            (Ok(start), Ok(len)) => Self { start, len, escaped, known: true },
+            _ => Self::NONE,
+        }
     }
 
     /// An id or name: a non-empty string, or a number as it is written.
-    fn name(outer: &str, value: Value<'_>) -> Self {
-        match value {
-            Value::String(text) if !text.is_empty() => Self::of(outer, text.raw(), text.has_escapes()),
-            Value::Number(number) => Self::of(outer, number.raw(), false),
-            _ => Self::default(),
+    #[inline]
+    fn name(item: Item) -> Self {
+        match item.sort {
+            Sort::Plain | Sort::Escaped | Sort::Number if item.start < item.end => {
+                Self::of(item.start, item.end, item.sort == Sort::Escaped)
+            }
+            _ => Self::NONE,
         }
+    }
+
+    fn array(item: Item) -> Self {
+        if item.sort == Sort::Array { Self::of(item.start, item.end, false) } else { Self::NONE }
     }
 
     pub(crate) fn text<'a>(&self, outer: &'a str) -> &'a str {
@@ -197,52 +202,69 @@ pub(crate) struct Outline<'a> {
 }
 
 /// Reads a JSON object once. `other` is shown the members that a layout has no place for, and `header` and `event`, as
-/// null, before their members: a repeated one begins anew.
+/// null, before their members: a repeated one begins anew. Names with escapes and longer than 24 bytes are shown empty.
 pub(crate) fn read<'a>(
     payload: &'a [u8],
-    other: &mut dyn FnMut(Place, Str<'a>, Value<'a>),
+    other: &mut dyn FnMut(Place, &[u8], Value<'a>),
 ) -> Result<Outline<'a>, Malformed> {
-    let outer = core::str::from_utf8(text(payload)).map_err(|_| Malformed)?;
+    let outer = scan::utf8(text(payload)).ok_or(Malformed)?;
     let mut reader = Reader::new(outer);
     let mut outline = Outline {
         text: outer,
         schema: false,
         action: false,
         open_message: false,
-        uuid: Span::default(),
+        uuid: Span::NONE,
         ts: None,
         header: Header::default(),
         body: Body::default(),
     };
-    if !reader.enter_object()? {
-        return Err(Malformed);
-    }
-    while let Some(key) = reader.next_key()? {
-        if key == "header" {
-            other(Place::Top, key, Value::Null);
-            outline.header = read_header(outer, &mut reader, other)?;
-        } else if key == "event" {
-            other(Place::Top, key, Value::Null);
-            outline.body = read_body(outer, &mut reader)?;
-        } else {
-            let value = reader.value()?;
-            if key == "schema" {
-                outline.schema = !value.is_null() && value.as_str().is_none_or(|text| !text.is_empty());
-            } else if key == "uuid" {
-                outline.uuid = Span::name(outer, value);
-            } else if key == "ts" {
-                outline.ts = seconds(value);
-            } else if key == "action" {
-                outline.action = matches!(value, Value::Object(_));
-            } else if key == "open_message_id" {
-                outline.open_message = Span::name(outer, value).known;
-            } else {
-                other(Place::Top, key, value);
+    let is_object = members(&mut reader, &mut |reader, name| {
+        match name {
+            b"header" => {
+                other(Place::Top, name, Value::Null);
+                return read_header(reader, &mut outline.header, other);
             }
+            b"event" => {
+                other(Place::Top, name, Value::Null);
+                return read_body(reader, &mut outline.body);
+            }
+            _ => {}
         }
+        let item = reader.item()?;
+        match name {
+            // Of a string only an empty one says nothing.
+            b"schema" => outline.schema = item.sort != Sort::Null && item.start < item.end,
+            b"uuid" => outline.uuid = Span::name(item),
+            b"ts" => outline.ts = seconds(reader.value_of(item)),
+            b"action" => outline.action = item.sort == Sort::Object,
+            b"open_message_id" => outline.open_message = Span::name(item).known,
+            _ => other(Place::Top, name, reader.value_of(item)),
+        }
+        Ok(())
+    })?;
+    if !is_object {
+        return Err(Malformed);
     }
     reader.finish()?;
     Ok(outline)
+}
+
+/// Shows the name of each member of the object that is the next value; `take` reads the value. `false`: it was something
+/// else.
+fn members<'a>(
+    reader: &mut Reader<'a>,
+    take: &mut dyn FnMut(&mut Reader<'a>, &[u8]) -> Result<(), json::Error>,
+) -> Result<bool, json::Error> {
+    if !reader.enter_object()? {
+        return Ok(false);
+    }
+    let mut room = [0; 24];
+    while let Some(key) = reader.key()? {
+        let name = reader.name(key, &mut room);
+        take(reader, name)?;
+    }
+    Ok(true)
 }
 
 impl Outline<'_> {
@@ -299,153 +321,145 @@ impl Outline<'_> {
 
 /// A message of envelope v1: its fields lie in `event` itself, under other names (protocol section 11.4).
 fn read_legacy_message(outer: &str, spans: &mut Layout) -> Result<(), json::Error> {
-    (spans.message, spans.sender) = Default::default();
-    let mut reader = Reader::new(spans.body.text(outer));
-    let (message, sender) = (&mut spans.message, &mut spans.sender);
-    let mut places = [
-        ("chat_type", &mut message.chat_type),
-        ("employee_id", &mut sender.user_id),
-        ("msg_type", &mut message.message_type),
-        ("open_chat_id", &mut message.chat_id),
-        ("open_id", &mut sender.open_id),
-        ("open_message_id", &mut message.message_id),
-        ("parent_id", &mut message.parent_id),
-        ("root_id", &mut message.root_id),
-        ("text", &mut message.content),
-        ("text_without_at_bot", &mut message.mentions),
-        ("union_id", &mut sender.union_id),
-    ];
-    read_members(outer, &mut reader, &mut places, &mut |key, value| {
-        if key == "is_mention" {
-            spans.legacy_is_mention = value.as_bool();
-        }
-    })
+    // From the start of the text, so that places are places in all of it.
+    let mut reader = Reader::new(outer);
+    members(&mut reader, &mut |reader, name| match name {
+        b"event" => read_legacy_members(reader, spans),
+        _ => reader.skip(),
+    })?;
+    Ok(())
 }
 
-/// Where the values of an object's members go, by name; the others are shown to `other`.
-fn read_members<'a>(
-    outer: &'a str,
-    reader: &mut Reader<'a>,
-    places: &mut [(&str, &mut Span)],
-    other: &mut dyn FnMut(Str<'a>, Value<'a>),
-) -> Result<(), json::Error> {
-    if reader.enter_object()? {
-        while let Some(key) = reader.next_key()? {
-            let value = reader.value()?;
-            match places.iter_mut().find(|(name, _)| key == *name) {
-                Some((_, place)) => **place = Span::name(outer, value),
-                None => other(key, value),
+fn read_legacy_members(reader: &mut Reader<'_>, spans: &mut Layout) -> Result<(), json::Error> {
+    (spans.message, spans.sender, spans.legacy_is_mention) = Default::default();
+    members(reader, &mut |reader, name| {
+        let item = reader.item()?;
+        let (message, sender) = (&mut spans.message, &mut spans.sender);
+        let place = match name {
+            b"chat_type" => &mut message.chat_type,
+            b"employee_id" => &mut sender.user_id,
+            b"is_mention" => {
+                spans.legacy_is_mention = reader.value_of(item).as_bool();
+                return Ok(());
             }
-        }
-    }
+            b"msg_type" => &mut message.message_type,
+            b"open_chat_id" => &mut message.chat_id,
+            b"open_id" => &mut sender.open_id,
+            b"open_message_id" => &mut message.message_id,
+            b"parent_id" => &mut message.parent_id,
+            b"root_id" => &mut message.root_id,
+            b"text" => &mut message.content,
+            b"text_without_at_bot" => &mut message.mentions,
+            b"union_id" => &mut sender.union_id,
+            _ => return Ok(()),
+        };
+        *place = Span::name(item);
+        Ok(())
+    })?;
     Ok(())
 }
 
 fn read_header<'a>(
-    outer: &'a str,
     reader: &mut Reader<'a>,
-    other: &mut dyn FnMut(Place, Str<'a>, Value<'a>),
-) -> Result<Header, json::Error> {
-    let mut header = Header::default();
-    let mut places = [
-        ("app_id", &mut header.app_id),
-        ("event_id", &mut header.event_id),
-        ("event_type", &mut header.event_type),
-        ("tenant_key", &mut header.tenant_key),
-    ];
-    read_members(outer, reader, &mut places, &mut |key, value| {
-        if key == "create_time" {
-            header.create_time = time(value);
-        } else {
-            other(Place::Header, key, value);
+    header: &mut Header,
+    other: &mut dyn FnMut(Place, &[u8], Value<'a>),
+) -> Result<(), json::Error> {
+    *header = Header::default();
+    members(reader, &mut |reader, name| {
+        let item = reader.item()?;
+        match name {
+            b"app_id" => header.app_id = Span::name(item),
+            b"create_time" => header.create_time = time(reader.value_of(item)),
+            b"event_id" => header.event_id = Span::name(item),
+            b"event_type" => header.event_type = Span::name(item),
+            b"tenant_key" => header.tenant_key = Span::name(item),
+            _ => other(Place::Header, name, reader.value_of(item)),
         }
+        Ok(())
     })?;
-    Ok(header)
+    Ok(())
 }
 
-fn read_body<'a>(outer: &'a str, reader: &mut Reader<'a>) -> Result<Body, json::Error> {
-    let mut body = Body::default();
+fn read_body(reader: &mut Reader<'_>, body: &mut Body) -> Result<(), json::Error> {
+    *body = Body::default();
+    // The reader stands before the value: white space may be between.
     let mut probe = reader.clone();
-    if !reader.enter_object()? {
-        // Something else than an object: kept as it stands, without fields.
-        if let Value::Array(raw) = probe.value()? {
-            body.raw = Span::of(outer, raw, false);
+    let is_object = members(reader, &mut |reader, name| {
+        match name {
+            b"message" => return read_message(reader, &mut body.message),
+            b"sender" => return read_sender(reader, &mut body.sender),
+            _ => {}
         }
-        return Ok(body);
-    }
-    // The reader stands behind the brace.
-    let start = reader.position().saturating_sub(1);
-    while let Some(key) = reader.next_key()? {
-        if key == "message" {
-            body.message = read_message(outer, reader)?;
-        } else if key == "sender" {
-            body.sender = read_sender(outer, reader)?;
-        } else {
-            let value = reader.value()?;
-            if key == "type" {
-                body.event_type = Span::name(outer, value);
-            } else if key == "app_id" {
-                body.app_id = Span::name(outer, value);
-            } else if key == "tenant_key" {
-                body.tenant_key = Span::name(outer, value);
-            }
+        let item = reader.item()?;
+        match name {
+            b"type" => body.event_type = Span::name(item),
+            b"app_id" => body.app_id = Span::name(item),
+            b"tenant_key" => body.tenant_key = Span::name(item),
+            _ => {}
         }
-    }
-    body.raw = Span::of(outer, outer.get(start..reader.position()).unwrap_or_default(), false);
-    Ok(body)
-}
-
-fn read_message<'a>(outer: &'a str, reader: &mut Reader<'a>) -> Result<MessageSpans, json::Error> {
-    let mut message = MessageSpans::default();
-    let mut places = [
-        ("chat_id", &mut message.chat_id),
-        ("chat_type", &mut message.chat_type),
-        ("content", &mut message.content),
-        ("message_id", &mut message.message_id),
-        ("message_type", &mut message.message_type),
-        ("parent_id", &mut message.parent_id),
-        ("root_id", &mut message.root_id),
-        ("thread_id", &mut message.thread_id),
-    ];
-    read_members(outer, reader, &mut places, &mut |key, value| {
-        if key == "create_time" {
-            message.create_time = time(value);
-        } else if key == "mentions" {
-            message.mentions = match value {
-                Value::Array(raw) => Span::of(outer, raw, false),
-                _ => Span::default(),
-            };
-        }
+        Ok(())
     })?;
-    Ok(message)
+    // An array is kept as it stands, without fields.
+    body.raw = if is_object {
+        Span::of(probe.start_of_value()?, reader.position(), false)
+    } else {
+        Span::array(probe.item()?)
+    };
+    Ok(())
 }
 
-fn read_sender<'a>(outer: &'a str, reader: &mut Reader<'a>) -> Result<SenderSpans, json::Error> {
-    let mut sender = SenderSpans::default();
-    if !reader.enter_object()? {
-        return Ok(sender);
-    }
-    while let Some(key) = reader.next_key()? {
-        if key == "sender_id" {
-            let ids = read_ids(outer, reader)?;
-            (sender.open_id, sender.union_id, sender.user_id) = ids;
-            continue;
+fn read_message(reader: &mut Reader<'_>, message: &mut MessageSpans) -> Result<(), json::Error> {
+    *message = MessageSpans::default();
+    members(reader, &mut |reader, name| {
+        let item = reader.item()?;
+        match name {
+            b"chat_id" => message.chat_id = Span::name(item),
+            b"chat_type" => message.chat_type = Span::name(item),
+            b"content" => message.content = Span::name(item),
+            b"create_time" => message.create_time = time(reader.value_of(item)),
+            b"mentions" => message.mentions = Span::array(item),
+            b"message_id" => message.message_id = Span::name(item),
+            b"message_type" => message.message_type = Span::name(item),
+            b"parent_id" => message.parent_id = Span::name(item),
+            b"root_id" => message.root_id = Span::name(item),
+            b"thread_id" => message.thread_id = Span::name(item),
+            _ => {}
         }
-        let value = reader.value()?;
-        if key == "sender_type" {
-            sender.sender_type = Span::name(outer, value);
-        } else if key == "tenant_key" {
-            sender.tenant_key = Span::name(outer, value);
-        }
-    }
-    Ok(sender)
+        Ok(())
+    })?;
+    Ok(())
 }
 
-fn read_ids<'a>(outer: &'a str, reader: &mut Reader<'a>) -> Result<(Span, Span, Span), json::Error> {
-    let (mut open_id, mut union_id, mut user_id) = Default::default();
-    let mut places = [("open_id", &mut open_id), ("union_id", &mut union_id), ("user_id", &mut user_id)];
-    read_members(outer, reader, &mut places, &mut |_, _| {})?;
-    Ok((open_id, union_id, user_id))
+fn read_sender(reader: &mut Reader<'_>, sender: &mut SenderSpans) -> Result<(), json::Error> {
+    *sender = SenderSpans::default();
+    members(reader, &mut |reader, name| {
+        if name == b"sender_id" {
+            return read_ids(reader, sender);
+        }
+        let item = reader.item()?;
+        match name {
+            b"sender_type" => sender.sender_type = Span::name(item),
+            b"tenant_key" => sender.tenant_key = Span::name(item),
+            _ => {}
+        }
+        Ok(())
+    })?;
+    Ok(())
+}
+
+fn read_ids(reader: &mut Reader<'_>, sender: &mut SenderSpans) -> Result<(), json::Error> {
+    (sender.open_id, sender.union_id, sender.user_id) = Default::default();
+    members(reader, &mut |reader, name| {
+        let item = reader.item()?;
+        match name {
+            b"open_id" => sender.open_id = Span::name(item),
+            b"union_id" => sender.union_id = Span::name(item),
+            b"user_id" => sender.user_id = Span::name(item),
+            _ => {}
+        }
+        Ok(())
+    })?;
+    Ok(())
 }
 
 fn time(value: Value<'_>) -> Option<UnixMillis> {

@@ -4,7 +4,8 @@ use super::{Event, Message};
 use crate::content::{Content, Form, Kind, Mentions, Reading};
 use crate::locale::{Locale, locale_of};
 use crate::wire::json::Str;
-use crate::wire::writer::TooSmall;
+use crate::wire::scan;
+use crate::wire::writer::{TooSmall, Writer};
 
 impl<'a> Event<'a> {
     /// The bot's own `open_id`, where it was known when the event came.
@@ -52,7 +53,7 @@ impl<'a> Message<'a> {
     /// How [`Content::text`] is to read this message: who its placeholders stand for, and who the bot is.
     pub fn reading(&self, form: Form) -> Reading<'a> {
         Reading {
-            mentions: Mentions::new(self.mentions()),
+            mentions: Mentions::validated(self.mentions()),
             form,
             own_open_id: (!self.own.is_empty()).then_some(self.own),
             ..Reading::default()
@@ -74,10 +75,13 @@ impl<'a> Message<'a> {
             _ => self.content().or(self.legacy_text()),
         };
         let Some(said) = said else { return Ok("") };
-        let (len, room, scratch) = split(said, out)?;
-        let content =
-            if self.is_legacy() { Content::plain(said.unescape(scratch)?) } else { self.read_content(scratch)? };
-        content.text(self.reading(form), room).map_err(|missing| with(missing, len))
+        read_by(said, out, |scratch, room| {
+            let content =
+                if self.is_legacy() { Content::plain(said.unescape(scratch)?) } else { self.read_content(scratch)? };
+            let mut w = Writer::new(room);
+            content.write_text(&mut w, self.reading(form));
+            w.finish()
+        })
     }
 
     /// As [`text`](Self::text), for messages of the kind `text` alone; `None` for any other kind. A board that reads with
@@ -90,16 +94,20 @@ impl<'a> Message<'a> {
             return Ok(None);
         }
         let Some(json) = self.content() else { return Ok(None) };
-        let (len, room, scratch) = split(json, out)?;
-        let content = Content::new(Kind::Text, json.unescape(scratch)?);
-        content.words(self.reading(form), room).map(Some).map_err(|missing| with(missing, len))
+        let words = read_by(json, out, |scratch, room| {
+            let content = Content::new(Kind::Text, json.unescape(scratch)?);
+            let mut w = Writer::new(room);
+            content.write_words(&mut w, self.reading(form));
+            w.finish()
+        });
+        words.map(Some)
     }
 
     /// Whether the bot is mentioned by its `open_id`; never by name.
     pub fn mentions_bot(&self) -> bool {
         match self.legacy_is_mention() {
             Some(mentioned) => mentioned,
-            None => !self.own.is_empty() && Mentions::new(self.mentions()).of(self.own),
+            None => !self.own.is_empty() && Mentions::validated(self.mentions()).of(self.own),
         }
     }
 
@@ -109,16 +117,29 @@ impl<'a> Message<'a> {
     }
 }
 
-/// The length of what is said once it is unescaped, room for the text, and room to unescape it into.
-fn split<'b>(said: Str<'_>, out: &'b mut [u8]) -> Result<(usize, &'b mut [u8], &'b mut [u8]), TooSmall> {
-    let len = said.unescaped_len();
-    let guess = TooSmall { needed: len.saturating_mul(2) };
-    let at = out.len().checked_sub(len).ok_or(guess)?;
-    let (room, scratch) = out.split_at_mut_checked(at).ok_or(guess)?;
-    Ok((len, room, scratch))
-}
-
-/// What is missing in all, when the text wants more than was left beside its unescaped content.
-fn with(TooSmall { needed }: TooSmall, len: usize) -> TooSmall {
-    TooSmall { needed: needed.saturating_add(len) }
+/// Lets `read` make a text of what is said: it is given room to unescape that into, and room for the text, whose length
+/// it gives. The length of what is said once it is unescaped takes a look at all of it, so it is asked for only where the
+/// room is scarce.
+fn read_by<'b>(
+    said: Str<'_>,
+    out: &'b mut [u8],
+    read: impl Fn(&mut [u8], &mut [u8]) -> Result<usize, TooSmall>,
+) -> Result<&'b str, TooSmall> {
+    let raw = said.raw().len();
+    let at = out.len().saturating_sub(raw);
+    let mut done = Err(TooSmall { needed: raw });
+    if at >= raw {
+        let (room, scratch) = out.split_at_mut_checked(at).unwrap_or_default();
+        done = read(scratch, room);
+    }
+    if done.is_err() {
+        let len = said.unescaped_len();
+        let guess = TooSmall { needed: len.saturating_mul(2) };
+        let at = out.len().checked_sub(len).ok_or(guess)?;
+        let (room, scratch) = out.split_at_mut_checked(at).ok_or(guess)?;
+        // What is missing in all, when the text wants more than was left beside its unescaped content.
+        done = read(scratch, room).map_err(|TooSmall { needed }| TooSmall { needed: needed.saturating_add(len) });
+    }
+    // It is text by construction; without unsafe code the check is the price of saying so.
+    Ok(scan::utf8(out.get(..done?).unwrap_or_default()).unwrap_or_default())
 }

@@ -9,12 +9,12 @@ const ALL: &[u8] = b"@_all";
 
 /// An entry of `mentions` carries exactly this `open_id`. Names prove nothing.
 pub(super) fn is_mentioned(message: &Message<'_>, open_id: &str) -> bool {
-    Mentions::new(message.mentions()).of(open_id)
+    Mentions::validated(message.mentions()).of(open_id)
 }
 
 /// Everyone is mentioned: by an entry, or by `@_all` in the text, which often has none.
 pub(crate) fn is_all(message: &Message<'_>) -> bool {
-    if Mentions::new(message.mentions()).is_all() {
+    if Mentions::validated(message.mentions()).is_all() {
         return true;
     }
     let Some(content) = message.content() else { return false };

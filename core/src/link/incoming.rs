@@ -13,7 +13,10 @@ use crate::wire::frame::Frame;
 impl Session<'_> {
     /// Takes a whole binary message.
     pub fn handle_message(&mut self, now: Instant, message: &[u8], report: &mut Report<'_>) -> Reaction {
-        let Ok(frame) = Frame::decode(message) else {
+        let mut labels = Labels::default();
+        let decoded = Frame::decode_with(message, &mut |header| labels.take(header));
+        self.ack_plan = None;
+        let Ok(frame) = decoded else {
             self.strikes = self.strikes.saturating_add(1);
             count(&mut report.stats.undecodable);
             report.dropped(DropReason::Undecodable, message.len(), None);
@@ -29,7 +32,8 @@ impl Session<'_> {
                 Reaction::Nothing
             }
             1 => {
-                let reaction = self.data(now, message, &frame, report);
+                self.ack_plan = frame.ack_plan();
+                let reaction = self.data(now, message, &frame, &labels, report);
                 self.report_lost(report);
                 reaction
             }
@@ -43,18 +47,20 @@ impl Session<'_> {
     /// Takes the first bytes of a message of `len` bytes whose rest did not fit (protocol section 7.4).
     pub fn handle_head(&mut self, now: Instant, head: &[u8], len: u64, report: &mut Report<'_>) -> Reaction {
         let len = usize::try_from(len).unwrap_or(usize::MAX);
+        self.ack_plan = None;
         let Ok(Some(frame)) = Frame::decode_head(head) else {
             report.dropped(DropReason::TooBig, len, None);
             return Reaction::Nothing;
         };
-        let labels = Labels::of(&frame);
+        let mut labels = Labels::default();
+        frame.headers().for_each(|header| labels.take(header));
         if frame.method != 1 || !labels.is_event() {
             count(&mut report.stats.ignored);
             return Reaction::Nothing;
         }
         let split = labels.sum.and_then(Result::ok).is_some_and(|sum| sum > 1);
         if let (true, Some(message_id)) = (split, labels.message_id) {
-            let id = self.hash(b's', message_id.iter().copied());
+            let id = self.hash(b's', message_id);
             if self.parts.is_finished(now, id) {
                 count(&mut report.stats.parts_repeated);
                 return Reaction::Ack(Answer::Received);
@@ -80,8 +86,14 @@ impl Session<'_> {
         self.liveness.inbound(now, &self.config);
     }
 
-    fn data(&mut self, now: Instant, message: &[u8], frame: &Frame<'_>, report: &mut Report<'_>) -> Reaction {
-        let labels = Labels::of(frame);
+    fn data(
+        &mut self,
+        now: Instant,
+        message: &[u8],
+        frame: &Frame<'_>,
+        labels: &Labels<'_>,
+        report: &mut Report<'_>,
+    ) -> Reaction {
         if labels.repeated {
             count(&mut report.stats.headers_repeated);
         }
@@ -105,22 +117,22 @@ impl Session<'_> {
         };
         if sum <= 1 {
             let range = frame.payload_range().unwrap_or_default();
-            return self.payload(now, message, Place::Message(range), &labels, None, report);
+            return self.payload(now, message, Place::Message(range), labels, None, report);
         }
         let (Some(message_id), Some(Ok(seq))) = (labels.message_id, labels.seq) else {
             drop(report, DropReason::Malformed);
             return Reaction::Ack(Answer::Received);
         };
-        let id = self.hash(b's', message_id.iter().copied());
+        let id = self.hash(b's', message_id);
         if self.parts.is_finished(now, id) {
             count(&mut report.stats.parts_repeated);
             return Reaction::Ack(Answer::Received);
         }
         // Beyond the bound one number is as good as another.
         let sum = u32::try_from(sum).unwrap_or(MAX_PARTS.saturating_add(1));
-        let digest = self.hash(b'd', payload.iter().copied()) as u32;
+        let digest = self.hash(b'd', payload) as u32;
         match self.parts.insert(now, Part { id, sum, seq, digest, bytes: payload }) {
-            Insert::Complete => self.payload(now, message, Place::Assembled, &labels, Some(id), report),
+            Insert::Complete => self.payload(now, message, Place::Assembled, labels, Some(id), report),
             Insert::Kept => Reaction::Nothing,
             Insert::Rejected => {
                 drop(report, DropReason::Part);

@@ -1,6 +1,6 @@
 //! The headers of a data frame that steer its handling (protocol section 5).
 
-use crate::wire::frame::Frame;
+use crate::wire::frame::Header;
 
 /// A header value that should be a number and is none.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -19,25 +19,22 @@ pub(super) struct Labels<'a> {
 }
 
 impl<'a> Labels<'a> {
-    pub(super) fn of(frame: &Frame<'a>) -> Self {
-        let mut labels = Self::default();
-        for header in frame.headers() {
-            let text = match header.key {
-                b"type" => &mut labels.kind,
-                b"message_id" => &mut labels.message_id,
-                b"trace_id" => &mut labels.trace_id,
-                b"sum" | b"seq" => {
-                    let number = if header.key == b"sum" { &mut labels.sum } else { &mut labels.seq };
-                    labels.repeated |= number.is_some();
-                    number.get_or_insert_with(|| decimal(header.value));
-                    continue;
-                }
-                _ => continue,
-            };
-            labels.repeated |= text.is_some();
-            text.get_or_insert(header.value);
-        }
-        labels
+    /// Takes the next header.
+    pub(super) fn take(&mut self, header: Header<'a>) {
+        let text = match header.key {
+            b"type" => &mut self.kind,
+            b"message_id" => &mut self.message_id,
+            b"trace_id" => &mut self.trace_id,
+            b"sum" | b"seq" => {
+                let number = if header.key == b"sum" { &mut self.sum } else { &mut self.seq };
+                self.repeated |= number.is_some();
+                number.get_or_insert_with(|| decimal(header.value));
+                return;
+            }
+            _ => return,
+        };
+        self.repeated |= text.is_some();
+        text.get_or_insert(header.value);
     }
 
     /// `event`, or `card`, which is handled alike (protocol section 7.1).

@@ -48,7 +48,7 @@ impl Session<'_> {
             return Err(RestoreError::TooLate);
         }
         let stored = record::read(bytes).ok_or(RestoreError::Format)?;
-        if hash(&stored.hash_key, b'a', app_id.bytes()) != stored.app {
+        if hash(&stored.hash_key, b'a', app_id.as_bytes()) != stored.app {
             return Err(RestoreError::OtherApp);
         }
         self.hash_key = stored.hash_key;

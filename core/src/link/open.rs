@@ -1,7 +1,7 @@
 //! The open connection: from received bytes to events, from verdicts to acks, and the pings between.
 
 use super::intake::Step;
-use super::{Answer, Link, Owed, Phase, Reaction, Session, Then, Tick};
+use super::{Answer, Link, Owed, Phase, Reaction, Then, Tick};
 use crate::fault::LinkFault;
 use crate::notice::{Notice, count};
 use crate::pipe::Pipe;
@@ -117,7 +117,7 @@ impl Link<'_> {
             Owed::Nothing => true,
             Owed::Ack(answer) => {
                 let mut counting = Writer::counting();
-                Session::write_ack(self.intake.message(), 0, answer, &mut counting);
+                self.session.write_ack(self.intake.message(), 0, answer, &mut counting);
                 let fits = ws_len(counting.len()) <= self.output.cap();
                 if fits && !self.write_ack(answer, 0, shared) {
                     return false;
@@ -156,11 +156,11 @@ impl Link<'_> {
     }
 
     pub(super) fn write_ack(&mut self, answer: Answer, biz_rt_ms: u64, shared: &mut Shared<'_>) -> bool {
-        let message = self.intake.message();
+        let (session, message) = (&self.session, self.intake.message());
         let mut counting = Writer::counting();
-        Session::write_ack(message, biz_rt_ms, answer, &mut counting);
+        session.write_ack(message, biz_rt_ms, answer, &mut counting);
         let free = self.output.free();
-        let write = |w: &mut Writer<'_>| Session::write_ack(message, biz_rt_ms, answer, w);
+        let write = |w: &mut Writer<'_>| session.write_ack(message, biz_rt_ms, answer, w);
         let written = push_ws(&mut self.output, free, Opcode::Binary, counting.len(), write, shared);
         if written {
             count(&mut shared.report.stats.acked);

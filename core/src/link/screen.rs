@@ -78,7 +78,7 @@ impl Session<'_> {
 #[cfg(feature = "webhook")]
 impl Session<'_> {
     /// A keyed hash of what is no text.
-    pub(crate) fn key(&self, kind: u8, bytes: impl Iterator<Item = u8>) -> u64 {
+    pub(crate) fn key(&self, kind: u8, bytes: &[u8]) -> u64 {
         self.hash(kind, bytes)
     }
 

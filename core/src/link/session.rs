@@ -27,8 +27,9 @@ use crate::rng::{Rng, Seed};
 use crate::storage::{Region, Slots};
 use crate::text::Short;
 use crate::time::{Earliest, Instant, UnixMillis, Why};
-use crate::wire::frame::{Frame, write_ping};
+use crate::wire::frame::{AckPlan, Frame, write_ping};
 use crate::wire::json::Str;
+use crate::wire::scan;
 use crate::wire::writer::Writer;
 
 /// How long an event may wait for a verdict (protocol section 8.3).
@@ -148,6 +149,8 @@ pub struct Session<'s> {
     pub(super) wall: Option<(Instant, UnixMillis)>,
     /// When the message that is being dealt with came in.
     pub(super) arrival: Option<Instant>,
+    /// How the message that is being dealt with is acked.
+    pub(super) ack_plan: Option<AckPlan>,
     pub(super) hash_key: [u8; 16],
     pub(super) app: u64,
     pub(super) service_id: i32,
@@ -178,6 +181,7 @@ impl<'s> Session<'s> {
             gate: Gate::new(&rules.gate, storage.allowed),
             wall: None,
             arrival: None,
+            ack_plan: None,
             hash_key: Rng::new(seed).bytes(),
             app: 0,
             service_id: 0,
@@ -188,7 +192,7 @@ impl<'s> Session<'s> {
             stalled: false,
             accepting: true,
         };
-        session.app = session.hash(b'a', rules.app_id.bytes());
+        session.app = session.hash(b'a', rules.app_id.as_bytes());
         session
     }
 
@@ -283,9 +287,11 @@ impl<'s> Session<'s> {
         write_ping(w, self.service_id);
     }
 
-    /// Bytes the ack of the waiting event may take at most.
+    /// Bytes the ack of the waiting event may take at most; `message` is the one that brought it.
     pub fn ack_len(&self, message: &[u8]) -> usize {
-        Frame::decode(message).map_or(0, |frame| frame.ack_len(u64::MAX, Answer::EmptyObject.payload()))
+        let mut counting = Writer::counting();
+        self.write_ack(message, u64::MAX, Answer::EmptyObject, &mut counting);
+        counting.len()
     }
 
     /// Room for the ack is reserved: the event may be shown. The time for a verdict runs from here.
@@ -330,9 +336,9 @@ impl<'s> Session<'s> {
         };
         Some(Event {
             id: offered.id,
-            json: core::str::from_utf8(event::text(payload)).ok()?,
+            json: scan::utf8(event::text(payload))?,
             spans: &offered.spans,
-            trace_id: offered.trace_id.as_str().as_bytes(),
+            trace_id: offered.trace_id.as_bytes(),
             own: self.gate.own_open_id(),
         })
     }
@@ -418,8 +424,11 @@ impl<'s> Session<'s> {
         self.offered.as_ref().map(|offered| offered.arrived)
     }
 
-    /// Writes the ack of `message`; nothing when it is no frame.
-    pub fn write_ack(message: &[u8], biz_rt_ms: u64, answer: Answer, w: &mut Writer<'_>) {
+    /// Writes the ack of `message`, the last one that was taken; nothing when it is no frame.
+    pub fn write_ack(&self, message: &[u8], biz_rt_ms: u64, answer: Answer, w: &mut Writer<'_>) {
+        if let Some(plan) = self.ack_plan.filter(|plan| plan.is_of(message)) {
+            return plan.write(message, w, biz_rt_ms, answer.payload());
+        }
         let frame = Frame::decode(message).ok().or_else(|| Frame::decode_head(message).ok().flatten());
         if let Some(frame) = frame {
             frame.write_ack(w, biz_rt_ms, answer.payload());
@@ -433,43 +442,29 @@ impl<'s> Session<'s> {
     }
 
     /// A keyed hash; `kind` keeps different sorts of ids apart.
-    pub(super) fn hash(&self, kind: u8, bytes: impl Iterator<Item = u8>) -> u64 {
+    pub(super) fn hash(&self, kind: u8, bytes: &[u8]) -> u64 {
         hash(&self.hash_key, kind, bytes)
     }
 
     /// The hash of an id as its unescaped text; an id with a NUL in it is none.
     pub(crate) fn id_key(&self, kind: u8, id: Str<'_>) -> Option<u64> {
+        if let Some(plain) = id.plain() {
+            // In a document a NUL is an escape.
+            return Some(self.hash(kind, plain.as_bytes()));
+        }
         if id.chars().any(|ch| ch == '\0') {
             return None;
         }
-        if let Some(plain) = id.plain() {
-            return Some(self.hash(kind, plain.bytes()));
-        }
-        let utf8 = id.chars().flat_map(|ch| {
-            let mut bytes = [0; 4];
-            let len = ch.encode_utf8(&mut bytes).len();
-            bytes.into_iter().take(len)
-        });
-        Some(self.hash(kind, utf8))
+        let mut hasher = SipHasher13::new_with_key(&self.hash_key);
+        hasher.write(&[kind]);
+        id.chars().for_each(|ch| hasher.write(ch.encode_utf8(&mut [0; 4]).as_bytes()));
+        Some(hasher.finish())
     }
 }
 
-pub(super) fn hash(hash_key: &[u8; 16], kind: u8, bytes: impl Iterator<Item = u8>) -> u64 {
+pub(super) fn hash(hash_key: &[u8; 16], kind: u8, bytes: &[u8]) -> u64 {
     let mut hasher = SipHasher13::new_with_key(hash_key);
     hasher.write(&[kind]);
-    // Eight at a time: an id is hashed for every event.
-    let mut block = [0; 8];
-    let mut len = 0_usize;
-    for byte in bytes {
-        if let Some(place) = block.get_mut(len) {
-            *place = byte;
-        }
-        len = len.saturating_add(1);
-        if len == block.len() {
-            hasher.write(&block);
-            len = 0;
-        }
-    }
-    hasher.write(block.get(..len).unwrap_or_default());
+    hasher.write(bytes);
     hasher.finish()
 }

@@ -189,7 +189,7 @@ impl<'s> Desk<'s> {
         };
         let event = Event::view(DeliveryId::NONE, json, layout, trace_id.as_str());
         // Whoever sends the same request again sends the same id; one without any is told from its copies by its signature.
-        let digest = posted.digest.map(|digest| session.key(b'x', digest.into_iter()));
+        let digest = posted.digest.map(|digest| session.key(b'x', &digest));
         // A click is told from its copies by its token; one without could be sent for ever.
         let click = match event.typed() {
             Typed::CardAction(action) => {

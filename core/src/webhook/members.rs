@@ -41,25 +41,25 @@ impl<'a> Members<'a> {
     /// Reads a body once. Of repeated members the last one counts, as it does in the event.
     pub(super) fn read(body: &'a [u8]) -> Result<(Self, Outline<'a>), Malformed> {
         let mut members = Self::default();
-        let outline = event::read(body, &mut |place, key, value| members.take(place, key, value))?;
+        let outline = event::read(body, &mut |place, name, value| members.take(place, name, value))?;
         Ok((members, outline))
     }
 
-    fn take(&mut self, place: Place, key: Str<'a>, value: Value<'a>) {
+    fn take(&mut self, place: Place, name: &[u8], value: Value<'a>) {
         match place {
-            Place::Header if key == "token" => self.header_token = Token::of(value),
+            Place::Header if name == b"token" => self.header_token = Token::of(value),
             Place::Header => {}
-            Place::Top if key == "token" => self.token = Token::of(value),
-            Place::Top if key == "type" => {
+            Place::Top if name == b"token" => self.token = Token::of(value),
+            Place::Top if name == b"type" => {
                 self.says_verification = value.as_str().is_some_and(|text| text == "url_verification");
             }
-            Place::Top if key == "challenge" => self.challenge = value.as_str(),
-            Place::Top if key == "encrypt" => self.encrypt = Some(value),
-            Place::Top if key == "header" => {
+            Place::Top if name == b"challenge" => self.challenge = value.as_str(),
+            Place::Top if name == b"encrypt" => self.encrypt = Some(value),
+            Place::Top if name == b"header" => {
                 self.is_enveloped = true;
                 self.header_token = Token::Missing;
             }
-            Place::Top => self.is_enveloped |= key == "event",
+            Place::Top => self.is_enveloped |= name == b"event",
         }
     }
 

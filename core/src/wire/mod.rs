@@ -10,6 +10,7 @@
 pub mod frame;
 pub mod http;
 pub mod json;
+pub(crate) mod scan;
 pub mod url;
 pub mod websocket;
 pub mod writer;

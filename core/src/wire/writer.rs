@@ -80,6 +80,12 @@ impl<'a> Writer<'a> {
         self.len
     }
 
+    /// Takes back all but the first `len` bytes. What did not fit as a whole is not there: cut only where an append began
+    /// or ended.
+    pub(crate) fn truncate(&mut self, len: usize) {
+        self.len = self.len.min(len);
+    }
+
     /// Whether nothing was appended yet.
     pub fn is_empty(&self) -> bool {
         self.len == 0

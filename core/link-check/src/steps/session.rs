@@ -84,7 +84,7 @@ fn received(session: &mut Session<'_>, message: &[u8], report: &mut Report<'_>, 
     };
     if let Some(answer) = answer {
         let mut w = Writer::new(out);
-        Session::write_ack(message, black_box(1), answer, &mut w);
+        session.write_ack(message, black_box(1), answer, &mut w);
         let _ = black_box(w.finish());
     }
 }

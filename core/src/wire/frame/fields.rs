@@ -133,6 +133,7 @@ impl<'a> Fields<'a> {
         Self { bytes, at: 0 }
     }
 
+    #[inline]
     pub(super) fn next_field(&mut self) -> Result<Option<Field<'a>>, Fault> {
         let start = self.at;
         if start >= self.bytes.len() {
@@ -147,13 +148,20 @@ impl<'a> Fields<'a> {
         Ok(Some(Field { number: tag >> 3, start, end: self.at, value }))
     }
 
+    #[inline]
     fn tag(&mut self) -> Result<u32, Fault> {
         let at = self.at;
+        // All that the platform sends.
+        if let Some(&tag @ 8..0x80) = self.bytes.get(at) {
+            self.at = at.wrapping_add(1);
+            return Ok(tag.into());
+        }
         let tag = self.varint(TAG_BYTES, FrameErrorKind::Tag)?;
         let tag = u32::try_from(tag).map_err(|_| Fault::new(at, FrameErrorKind::Tag))?;
         if tag >> 3 == 0 { Err(Fault::new(at, FrameErrorKind::FieldZero)) } else { Ok(tag) }
     }
 
+    #[inline]
     fn value(&mut self, tag: u32, start: usize) -> Result<Value<'a>, Fault> {
         match tag & 7 {
             VARINT => self.varint(VARINT_BYTES, FrameErrorKind::Varint).map(Value::Varint),
@@ -166,14 +174,23 @@ impl<'a> Fields<'a> {
     }
 
     /// A varint of at most `max` bytes. Bits above 64 are dropped (protocol section 4.3).
+    #[inline]
     fn varint(&mut self, max: usize, too_long: FrameErrorKind) -> Result<u64, Fault> {
+        if let Some(&byte @ ..0x80) = self.bytes.get(self.at) {
+            self.at = self.at.wrapping_add(1);
+            return Ok(byte.into());
+        }
+        self.long_varint(max, too_long)
+    }
+
+    fn long_varint(&mut self, max: usize, too_long: FrameErrorKind) -> Result<u64, Fault> {
         let start = self.at;
         let mut value = 0;
         let mut shift = 0_u32;
         for &byte in self.bytes.get(start..).unwrap_or_default().iter().take(max) {
             value |= u64::from(byte & 0x7f).wrapping_shl(shift);
             shift = shift.wrapping_add(7);
-            self.at = self.at.saturating_add(1);
+            self.at = self.at.wrapping_add(1);
             if byte < 0x80 {
                 return Ok(value);
             }
@@ -184,6 +201,7 @@ impl<'a> Fields<'a> {
         Err(Fault::new(start, too_long))
     }
 
+    #[inline]
     fn delimited(&mut self) -> Result<&'a [u8], Fault> {
         let at = self.at;
         let len = self.varint(VARINT_BYTES, FrameErrorKind::Varint)?;

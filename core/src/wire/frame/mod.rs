@@ -12,6 +12,7 @@ use core::ops::Range;
 
 use fields::{Fault, Field, Fields, Value};
 pub use fields::{FrameError, FrameErrorKind, MAX_GROUP_DEPTH};
+pub(crate) use write::AckPlan;
 pub use write::{NewFrame, write_ping};
 
 const SEQ_ID: u32 = 1;
@@ -25,6 +26,9 @@ const PAYLOAD: u32 = 8;
 const LOG_ID_NEW: u32 = 9;
 const KEY: u32 = 1;
 const VALUE: u32 = 2;
+/// The first byte of a header's key and value: the field's number, and that its length follows.
+const KEY_TAG: u8 = 0x0A;
+const VALUE_TAG: u8 = 0x12;
 
 /// One header of a frame (protocol section 5). Bytes, because text that is not UTF-8 is echoed, not refused.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -100,9 +104,21 @@ pub struct Frame<'a> {
     pub missing: Missing,
     bytes: &'a [u8],
     payload_start: usize,
+    cuts: Cuts,
     header_count: usize,
     ascending: bool,
     last: u32,
+}
+
+/// Where a frame in ascending order is cut to make its ack: the end of what stands before a further header, the one
+/// payload field, and the end of what stands before any further payload.
+#[derive(Clone, Copy, Default)]
+struct Cuts {
+    headers_end: usize,
+    payload: Option<(usize, usize)>,
+    /// There is more than one payload field: the last one counts, and all of them go.
+    payload_repeated: bool,
+    payload_end: usize,
 }
 
 impl<'a> Frame<'a> {
@@ -112,8 +128,16 @@ impl<'a> Frame<'a> {
     /// [`FrameError`] when the bytes are no protobuf message of this schema. Next step: count it and skip the message;
     /// five in a row are a reason to reconnect (protocol section 4.3).
     pub fn decode(bytes: &'a [u8]) -> Result<Self, FrameError> {
+        Self::decode_with(bytes, &mut |_| {})
+    }
+
+    /// As [`decode`](Self::decode), and shows each header on the way, also those before an error.
+    ///
+    /// # Errors
+    /// As [`decode`](Self::decode).
+    pub fn decode_with(bytes: &'a [u8], header: &mut dyn FnMut(Header<'a>)) -> Result<Self, FrameError> {
         let mut frame = Self::unread(bytes);
-        frame.read().map_err(|fault| fault.error)?;
+        frame.read(header).map_err(|fault| fault.error)?;
         Ok(frame)
     }
 
@@ -127,7 +151,7 @@ impl<'a> Frame<'a> {
     /// [`FrameError`] when no continuation could make the bytes a frame. Next step: as for [`decode`](Self::decode).
     pub fn decode_head(bytes: &'a [u8]) -> Result<Option<Self>, FrameError> {
         let mut frame = Self::unread(bytes);
-        let cut = match frame.read() {
+        let cut = match frame.read(&mut |_| {}) {
             Ok(()) => None,
             Err(fault) if !fault.cut => return Err(fault.error),
             Err(fault) => Some(fault),
@@ -191,23 +215,31 @@ impl<'a> Frame<'a> {
             missing: Missing { seq_id: true, log_id: true, service: true, method: true, header_members: 0 },
             bytes,
             payload_start: 0,
+            cuts: Cuts::default(),
             header_count: 0,
             ascending: true,
             last: 0,
         }
     }
 
-    fn read(&mut self) -> Result<(), Fault> {
+    fn read(&mut self, header: &mut dyn FnMut(Header<'a>)) -> Result<(), Fault> {
         let mut fields = Fields::new(self.bytes);
         while let Some(field) = fields.next_field()? {
             self.ascending &= self.last <= field.number;
             self.last = field.number;
-            self.take(&field)?;
+            if field.number <= HEADERS {
+                self.cuts.headers_end = field.end;
+            }
+            if field.number <= PAYLOAD {
+                self.cuts.payload_end = field.end;
+            }
+            self.take(&field, header)?;
         }
         Ok(())
     }
 
-    fn take(&mut self, field: &Field<'a>) -> Result<(), Fault> {
+    #[inline]
+    fn take(&mut self, field: &Field<'a>, header: &mut dyn FnMut(Header<'a>)) -> Result<(), Fault> {
         match (field.number, field.value) {
             (SEQ_ID, Value::Varint(value)) => (self.seq_id, self.missing.seq_id) = (value, false),
             (LOG_ID, Value::Varint(value)) => (self.log_id, self.missing.log_id) = (value, false),
@@ -218,12 +250,15 @@ impl<'a> Frame<'a> {
                 let absent = usize::from(key.is_none()).saturating_add(usize::from(value.is_none()));
                 self.missing.header_members = self.missing.header_members.saturating_add(absent);
                 self.header_count = self.header_count.saturating_add(1);
+                header(Header { key: key.unwrap_or_default(), value: value.unwrap_or_default() });
             }
             (PAYLOAD_ENCODING, Value::Bytes(inner)) => self.payload_encoding = Some(inner),
             (PAYLOAD_TYPE, Value::Bytes(inner)) => self.payload_type = Some(inner),
             (PAYLOAD, Value::Bytes(inner)) => {
                 self.payload = Some(inner);
                 self.payload_start = field.content_start(inner);
+                self.cuts.payload_repeated |= self.cuts.payload.is_some();
+                self.cuts.payload = Some((field.start, field.end));
             }
             (LOG_ID_NEW, Value::Bytes(inner)) => self.log_id_new = Some(inner),
             _ => {}
@@ -279,6 +314,13 @@ fn is_key(header: &Header<'_>, key: &str) -> bool {
 type Members<'a> = (Option<&'a [u8]>, Option<&'a [u8]>);
 
 fn header_members(bytes: &[u8]) -> Result<Members<'_>, Fault> {
+    // As everybody writes it: a short key, a short value, nothing else.
+    if let [KEY_TAG, key_len @ ..0x80, rest @ ..] = bytes
+        && let Some((key, [VALUE_TAG, value_len @ ..0x80, value @ ..])) = rest.split_at_checked(usize::from(*key_len))
+        && value.len() == usize::from(*value_len)
+    {
+        return Ok((Some(key), Some(value)));
+    }
     let mut members = (None, None);
     let mut fields = Fields::new(bytes);
     while let Some(field) = fields.next_field()? {

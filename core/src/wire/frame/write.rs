@@ -24,7 +24,23 @@ impl Frame<'_> {
     /// ascending input the ack is ascending, from any other the new fields are appended (section 4.2). Fields 1 to 4
     /// that were missing are written as 0, keys and values of headers as empty.
     pub fn write_ack(&self, w: &mut Writer<'_>, biz_rt_ms: u64, payload: &[u8]) {
+        if let Some(plan) = self.ack_plan() {
+            return plan.write(self.bytes, w, biz_rt_ms, payload);
+        }
         self.write_ack_with(w, biz_rt_ms, |w| w.bytes(payload));
+    }
+
+    /// How the ack is made of the message, where that is a matter of copying: everywhere but in odd frames.
+    pub(crate) fn ack_plan(&self) -> Option<AckPlan> {
+        let (payload_start, payload_end) = self.cuts.payload?;
+        // A payload that was overridden, or one before an unknown field of the same number, would be in the way.
+        let is_plain = self.ascending && self.missing.count() == 0 && !self.cuts.payload_repeated;
+        (is_plain && payload_end == self.cuts.payload_end && self.payload.is_some()).then_some(AckPlan {
+            len: self.bytes.len(),
+            headers_end: self.cuts.headers_end,
+            payload_start,
+            payload_end,
+        })
     }
 
     /// As [`write_ack`](Self::write_ack), for a payload that is written piece by piece; `payload` is called twice and
@@ -70,15 +86,37 @@ impl Frame<'_> {
             }
         }
         if numbers.contains(&HEADERS) {
-            let mut digits = [0; 20];
-            let mut decimal = Writer::new(&mut digits);
-            decimal.decimal(biz_rt_ms);
-            let len = decimal.len();
-            write_header(w, b"biz_rt", digits.get(..len).unwrap_or_default());
+            write_biz_rt(w, biz_rt_ms);
         }
         if numbers.contains(&PAYLOAD) {
             write_field_with(w, PAYLOAD, payload);
         }
+    }
+}
+
+/// Where a message is cut to make its ack, so that the frame need not be read again.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AckPlan {
+    /// Bytes of the message.
+    len: usize,
+    headers_end: usize,
+    payload_start: usize,
+    payload_end: usize,
+}
+
+impl AckPlan {
+    /// Whether this may be the plan of `message`.
+    pub(crate) fn is_of(&self, message: &[u8]) -> bool {
+        self.len == message.len()
+    }
+
+    /// Appends the ack, as [`Frame::write_ack`] does.
+    pub(crate) fn write(&self, message: &[u8], w: &mut Writer<'_>, biz_rt_ms: u64, payload: &[u8]) {
+        w.bytes(message.get(..self.headers_end).unwrap_or_default());
+        write_biz_rt(w, biz_rt_ms);
+        w.bytes(message.get(self.headers_end..self.payload_start).unwrap_or_default());
+        write_bytes_field(w, PAYLOAD, payload);
+        w.bytes(message.get(self.payload_end..).unwrap_or_default());
     }
 }
 
@@ -159,6 +197,14 @@ fn write_completed(w: &mut Writer<'_>, inner: &[u8]) {
             write_bytes_field(w, VALUE, b"");
         }
     });
+}
+
+fn write_biz_rt(w: &mut Writer<'_>, ms: u64) {
+    let mut digits = [0; 20];
+    let mut decimal = Writer::new(&mut digits);
+    decimal.decimal(ms);
+    let len = decimal.len();
+    write_header(w, b"biz_rt", digits.get(..len).unwrap_or_default());
 }
 
 fn write_header(w: &mut Writer<'_>, key: &[u8], value: &[u8]) {

@@ -15,6 +15,7 @@ use core::ops::Range;
 
 #[cfg(all(test, feature = "webhook"))]
 pub(crate) use reader::tally::readers;
+pub(crate) use reader::{Item, Sort};
 pub use reader::{MAX_DEPTH, Reader};
 pub use text::{Str, Unescaped};
 pub use value::{Number, Value};
@@ -104,7 +105,7 @@ pub fn write_str(w: &mut Writer<'_>, text: &str) {
 pub fn write_str_escaped_inner(w: &mut Writer<'_>, text: &str) {
     let mut rest = text.as_bytes();
     loop {
-        let (plain, special) = rest.split_at_checked(text::find_special(rest)).unwrap_or_default();
+        let (plain, special) = rest.split_at_checked(text::SPECIAL.find(rest)).unwrap_or_default();
         w.bytes(plain);
         let Some((&byte, tail)) = special.split_first() else { return };
         match byte {

@@ -2,8 +2,9 @@
 
 use core::fmt;
 
-use super::text::find_special;
+use super::text::SPECIAL;
 use super::{Error, ErrorKind, Number, Str, Value};
+use crate::wire::scan;
 
 /// How deep arrays and objects may nest: 64 are read, 65 are refused.
 pub const MAX_DEPTH: u32 = 64;
@@ -36,6 +37,27 @@ enum Next {
     First,
     /// A comma or the end.
     More,
+}
+
+/// What a value is; a string with or without escapes.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub(crate) enum Sort {
+    Array,
+    Escaped,
+    False,
+    Null,
+    Number,
+    Object,
+    Plain,
+    True,
+}
+
+/// Where a value lies in the text; of a string, what is between its quotes.
+#[derive(Clone, Copy)]
+pub(crate) struct Item {
+    pub(crate) sort: Sort,
+    pub(crate) start: usize,
+    pub(crate) end: usize,
 }
 
 /// Reads one document from its start, each value once, in the order of the text.
@@ -85,10 +107,11 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// [`ErrorKind::Utf8`] at the first byte that is not text.
     pub fn from_bytes(bytes: &'a [u8]) -> Result<Self, Error> {
-        match core::str::from_utf8(bytes) {
-            Ok(text) => Ok(Self::new(text)),
-            Err(error) => Err(Error { at: error.valid_up_to(), kind: ErrorKind::Utf8 }),
+        if let Some(text) = scan::utf8(bytes) {
+            return Ok(Self::new(text));
         }
+        let valid = core::str::from_utf8(bytes).map_or_else(|error| error.valid_up_to(), str::len);
+        Err(Error { at: valid, kind: ErrorKind::Utf8 })
     }
 
     /// The next value. Arrays and objects are validated, skipped and given as text.
@@ -96,13 +119,8 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// [`Error`] where the text breaks the grammar.
     pub fn value(&mut self) -> Result<Value<'a>, Error> {
-        let first = self.begin_value()?;
-        let start = self.at;
-        match first {
-            b'{' => self.skip_container(true).map(|()| Value::Object(self.since(start))),
-            b'[' => self.skip_container(false).map(|()| Value::Array(self.since(start))),
-            _ => self.scalar(first),
-        }
+        let item = self.item()?;
+        Ok(self.value_of(item))
     }
 
     /// Validates the next value and passes over it.
@@ -110,7 +128,7 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// [`Error`] where the text breaks the grammar.
     pub fn skip(&mut self) -> Result<(), Error> {
-        self.value().map(|_| ())
+        self.item().map(|_| ())
     }
 
     /// Steps into the object that is the next value. `false`: the value was something else, was validated and passed
@@ -135,19 +153,8 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// [`Error`] where the text breaks the grammar.
     pub fn next_key(&mut self) -> Result<Option<Str<'a>>, Error> {
-        if !self.next_item(true)? {
-            return Ok(None);
-        }
-        if self.peek()? != b'"' {
-            return self.fail(ErrorKind::Key);
-        }
-        let key = self.string()?;
-        self.white_space();
-        if self.peek()? != b':' {
-            return self.fail(ErrorKind::Colon);
-        }
-        self.step();
-        Ok(Some(key))
+        let key = self.key()?;
+        Ok(key.map(|key| Str::from_raw(self.text_of(key), key.sort == Sort::Escaped)))
     }
 
     /// Steps to the next element of the array. `false`: the array has ended and the reader stands after it.
@@ -175,6 +182,83 @@ impl<'a> Reader<'a> {
         self.at
     }
 
+    // ---- the same by places, for what keeps spans instead of borrows ----
+
+    /// The next value, as a place.
+    #[inline]
+    pub(crate) fn item(&mut self) -> Result<Item, Error> {
+        if self.next == Next::Value
+            && let Some(text) = self.plain_string(self.at)
+        {
+            (self.at, self.next) = (text.end.wrapping_add(1), Next::More);
+            return Ok(text);
+        }
+        self.any_item()
+    }
+
+    /// The next key of the object, as a place.
+    #[inline]
+    pub(crate) fn key(&mut self) -> Result<Option<Item>, Error> {
+        // As the platform writes it: no white space, no escapes.
+        let start = match (self.next, self.ahead()) {
+            (Next::First, Some(b'"')) => Some(self.at),
+            (Next::More, Some(b',')) => Some(self.at.wrapping_add(1)),
+            _ => None,
+        };
+        if self.in_object()
+            && let Some(key) = start.and_then(|start| self.plain_string(start))
+            && self.text.as_bytes().get(key.end.wrapping_add(1)) == Some(&b':')
+        {
+            (self.at, self.next) = (key.end.wrapping_add(2), Next::Value);
+            return Ok(Some(key));
+        }
+        self.any_key()
+    }
+
+    /// Where the value begins that must come now.
+    pub(crate) fn start_of_value(&mut self) -> Result<usize, Error> {
+        self.begin_value().map(|_| self.at)
+    }
+
+    /// A key to be compared with short ones that are known: unescaped in `room` where that is needed, empty where it is
+    /// longer than that.
+    #[inline]
+    pub(crate) fn name<'b>(&self, key: Item, room: &'b mut [u8; 24]) -> &'b [u8]
+    where
+        'a: 'b,
+    {
+        if key.sort == Sort::Plain {
+            return self.text.as_bytes().get(key.start..key.end).unwrap_or_default();
+        }
+        Str::from_raw(self.text_of(key), true).unescape(room).unwrap_or_default().as_bytes()
+    }
+
+    /// What lies there.
+    #[inline]
+    pub(crate) fn value_of(&self, item: Item) -> Value<'a> {
+        let text = self.text_of(item);
+        match item.sort {
+            Sort::Array => Value::Array(text),
+            Sort::Escaped => Value::String(Str::from_raw(text, true)),
+            Sort::False => Value::Bool(false),
+            Sort::Null => Value::Null,
+            Sort::Number => Value::Number(Number { raw: text }),
+            Sort::Object => Value::Object(text),
+            Sort::Plain => Value::String(Str::from_raw(text, false)),
+            Sort::True => Value::Bool(true),
+        }
+    }
+
+    #[inline]
+    fn text_of(&self, item: Item) -> &'a str {
+        self.text.get(item.start..item.end).unwrap_or_default()
+    }
+
+    /// Steps into the object that is the next value (`None`), or gives the value.
+    pub(crate) fn enter_object_or_value(&mut self) -> Result<Option<Value<'a>>, Error> {
+        if self.begin_value()? == b'{' { self.open(true).map(|()| None) } else { self.value().map(Some) }
+    }
+
     fn enter(&mut self, bracket: u8) -> Result<bool, Error> {
         if self.begin_value()? == bracket {
             self.open(bracket == b'{').map(|()| true)
@@ -183,11 +267,41 @@ impl<'a> Reader<'a> {
         }
     }
 
+    #[inline(never)]
+    fn any_item(&mut self) -> Result<Item, Error> {
+        let first = self.begin_value()?;
+        let start = self.at;
+        let sort = match first {
+            b'{' => Sort::Object,
+            b'[' => Sort::Array,
+            _ => return self.scalar(first),
+        };
+        self.skip_container(sort == Sort::Object)?;
+        Ok(Item { sort, start, end: self.at })
+    }
+
+    #[inline(never)]
+    fn any_key(&mut self) -> Result<Option<Item>, Error> {
+        if !self.next_item(true)? {
+            return Ok(None);
+        }
+        if self.peek()? != b'"' {
+            return self.fail(ErrorKind::Key);
+        }
+        let key = self.string()?;
+        self.white_space();
+        if self.peek()? != b':' {
+            return self.fail(ErrorKind::Colon);
+        }
+        self.step();
+        Ok(Some(key))
+    }
+
     fn skip_container(&mut self, object: bool) -> Result<(), Error> {
         let outside = self.depth;
         self.open(object)?;
         while self.depth > outside {
-            let more = if self.in_object() { self.next_key()?.is_some() } else { self.next_element()? };
+            let more = if self.in_object() { self.key()?.is_some() } else { self.next_element()? };
             if more {
                 match self.begin_value()? {
                     bracket @ (b'{' | b'[') => self.open(bracket == b'{')?,
@@ -246,34 +360,36 @@ impl<'a> Reader<'a> {
         self.next = Next::More;
     }
 
+    /// Whether the innermost open container is an object; `false` where none is open.
     fn in_object(&self) -> bool {
         self.stack & 1 == 1
     }
 
-    fn scalar(&mut self, first: u8) -> Result<Value<'a>, Error> {
-        let value = match first {
-            b'"' => Value::String(self.string()?),
-            b'-' | b'0'..=b'9' => Value::Number(self.number()?),
-            b'f' => self.literal("false", Value::Bool(false))?,
-            b'n' => self.literal("null", Value::Null)?,
-            b't' => self.literal("true", Value::Bool(true))?,
+    fn scalar(&mut self, first: u8) -> Result<Item, Error> {
+        let item = match first {
+            b'"' => self.string()?,
+            b'-' | b'0'..=b'9' => self.number()?,
+            b'f' => self.literal("false", Sort::False)?,
+            b'n' => self.literal("null", Sort::Null)?,
+            b't' => self.literal("true", Sort::True)?,
             _ => return self.fail(ErrorKind::Value),
         };
         self.next = Next::More;
-        Ok(value)
+        Ok(item)
     }
 
-    fn literal(&mut self, word: &str, value: Value<'a>) -> Result<Value<'a>, Error> {
+    fn literal(&mut self, word: &str, sort: Sort) -> Result<Item, Error> {
+        let start = self.at;
         for byte in word.bytes() {
             if self.peek()? != byte {
                 return self.fail(ErrorKind::Literal);
             }
             self.step();
         }
-        Ok(value)
+        Ok(Item { sort, start, end: self.at })
     }
 
-    fn number(&mut self) -> Result<Number<'a>, Error> {
+    fn number(&mut self) -> Result<Item, Error> {
         let start = self.at;
         if self.peek()? == b'-' {
             self.step();
@@ -294,7 +410,7 @@ impl<'a> Reader<'a> {
             }
             self.digits()?;
         }
-        Ok(Number { raw: self.since(start) })
+        Ok(Item { sort: Sort::Number, start, end: self.at })
     }
 
     fn digits(&mut self) -> Result<(), Error> {
@@ -307,23 +423,42 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
+    /// The string that begins at `start`, if it is all plain characters.
+    #[inline]
+    fn plain_string(&self, start: usize) -> Option<Item> {
+        let (b'"', rest) = self.text.as_bytes().get(start..)?.split_first()? else { return None };
+        let len = SPECIAL.find(rest);
+        let start = start.wrapping_add(1);
+        let item = Item { sort: Sort::Plain, start, end: start.wrapping_add(len) };
+        (rest.get(len) == Some(&b'"')).then_some(item)
+    }
+
     /// The string whose opening quote comes next.
-    fn string(&mut self) -> Result<Str<'a>, Error> {
+    fn string(&mut self) -> Result<Item, Error> {
         self.step();
         let start = self.at;
-        let mut escaped = false;
+        self.at = start.wrapping_add(SPECIAL.find(self.rest()));
+        let mut sort = Sort::Plain;
+        if self.ahead() != Some(b'"') {
+            sort = Sort::Escaped;
+            self.escaped_string()?;
+        }
+        let item = Item { sort, start, end: self.at };
+        self.step();
+        Ok(item)
+    }
+
+    /// Goes on to the closing quote from where a string holds more than plain characters.
+    #[inline(never)]
+    fn escaped_string(&mut self) -> Result<(), Error> {
         loop {
-            self.at = self.at.saturating_add(find_special(self.rest()));
             match self.peek()? {
-                b'"' => break,
+                b'"' => return Ok(()),
                 b'\\' => self.escape()?,
                 _ => return self.fail(ErrorKind::Control),
             }
-            escaped = true;
+            self.at = self.at.wrapping_add(SPECIAL.find(self.rest()));
         }
-        let raw = self.since(start);
-        self.step();
-        Ok(Str::from_raw(raw, escaped))
     }
 
     fn escape(&mut self) -> Result<(), Error> {
@@ -345,7 +480,10 @@ impl<'a> Reader<'a> {
     }
 
     fn white_space(&mut self) {
-        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.ahead() {
+        // The platform writes none: one comparison tells.
+        while self.ahead().is_some_and(|byte| byte <= b' ')
+            && matches!(self.ahead(), Some(b' ' | b'\t' | b'\n' | b'\r'))
+        {
             self.step();
         }
     }
@@ -362,12 +500,9 @@ impl<'a> Reader<'a> {
         self.text.as_bytes().get(self.at..).unwrap_or_default()
     }
 
-    fn since(&self, start: usize) -> &'a str {
-        self.text.get(start..self.at).unwrap_or_default()
-    }
-
+    /// Passes over a byte that is there: the place never wraps.
     fn step(&mut self) {
-        self.at = self.at.saturating_add(1);
+        self.at = self.at.wrapping_add(1);
     }
 
     fn fail<T>(&self, kind: ErrorKind) -> Result<T, Error> {

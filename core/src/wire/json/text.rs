@@ -3,7 +3,12 @@
 use core::fmt;
 use core::str::Chars;
 
+use crate::wire::scan::{self, Set};
 use crate::wire::writer::{TooSmall, Writer};
+
+/// What may not stand in a string as it is, or ends it.
+pub(super) const SPECIAL: Set<2> = Set::new(*b"\"\\").and_controls();
+const BACKSLASH: Set<1> = Set::new(*b"\\");
 
 /// A JSON string that borrows the document. Comparing, printing and iterating see the unescaped text.
 ///
@@ -42,6 +47,18 @@ impl<'a> Str<'a> {
         self.raw.is_empty()
     }
 
+    /// The text as a name to be compared with short ones that are known: unescaped in `room` where that is needed, empty
+    /// where it is longer than that.
+    pub(crate) fn name<'b>(&self, room: &'b mut [u8; 24]) -> &'b str
+    where
+        'a: 'b,
+    {
+        match self.plain() {
+            Some(plain) => plain,
+            None => self.unescape(room).unwrap_or_default(),
+        }
+    }
+
     /// The unescaped text, character by character.
     pub fn chars(&self) -> Unescaped<'a> {
         Unescaped { rest: self.raw.chars(), escaped: self.escaped }
@@ -68,7 +85,7 @@ impl<'a> Str<'a> {
         }
         let len = w.finish()?;
         // It is text by construction; without unsafe code the check is the price of saying so.
-        Ok(core::str::from_utf8(out.get(..len).unwrap_or_default()).unwrap_or_default())
+        Ok(scan::utf8(out.get(..len).unwrap_or_default()).unwrap_or_default())
     }
 
     fn pieces(&self) -> Pieces<'a> {
@@ -129,6 +146,18 @@ impl fmt::Debug for Unescaped<'_> {
     }
 }
 
+impl<'a> Unescaped<'a> {
+    /// What is left, escapes as they stand.
+    pub(crate) fn as_raw(&self) -> &'a str {
+        self.rest.as_str()
+    }
+
+    /// Goes on there: with another end of what was left that does not begin inside an escape.
+    pub(crate) fn set_raw(&mut self, rest: &'a str) {
+        self.rest = rest.chars();
+    }
+}
+
 impl Iterator for Unescaped<'_> {
     type Item = char;
 
@@ -154,11 +183,13 @@ impl<'a> Iterator for Pieces<'a> {
         if self.rest.is_empty() {
             return None;
         }
-        let split = if self.escaped { self.rest.split_once('\\') } else { None };
-        let Some((plain, after)) = split else {
-            return Some((core::mem::take(&mut self.rest), None));
-        };
-        let mut chars = after.chars();
+        let at = if self.escaped { BACKSLASH.find(self.rest.as_bytes()) } else { self.rest.len() };
+        let (plain, escape) = self.rest.split_at_checked(at).unwrap_or((self.rest, ""));
+        let mut chars = escape.chars();
+        if chars.next().is_none() {
+            self.rest = "";
+            return Some((plain, None));
+        }
         let escape = unescape_one(&mut chars);
         self.rest = chars.as_str();
         Some((plain, Some(escape)))
@@ -209,35 +240,4 @@ fn hex_unit(chars: &mut Chars<'_>) -> Option<u16> {
     }
     *chars = ahead;
     Some(unit)
-}
-
-/// The index of the first quote, backslash or control byte, or the length of `bytes`.
-pub(super) fn find_special(bytes: &[u8]) -> usize {
-    let mut rest = bytes;
-    while let Some((chunk, tail)) = rest.split_first_chunk() {
-        let hits = specials(u64::from_le_bytes(*chunk));
-        if hits != 0 {
-            return (bytes.len().saturating_sub(rest.len())).saturating_add(hits.trailing_zeros() as usize / 8);
-        }
-        rest = tail;
-    }
-    let before = bytes.len().saturating_sub(rest.len());
-    let in_rest = rest.iter().position(|&byte| matches!(byte, b'"' | b'\\' | 0..0x20)).unwrap_or(rest.len());
-    before.saturating_add(in_rest)
-}
-
-/// Marks the top bit of each quote, backslash and control byte. A borrow can mark bytes above the first hit wrongly, so
-/// only the lowest mark counts.
-fn specials(word: u64) -> u64 {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const TOPS: u64 = ONES << 7;
-    const QUOTES: u64 = ONES * b'"' as u64;
-    const BACKSLASHES: u64 = ONES * b'\\' as u64;
-    const SPACES: u64 = ONES * b' ' as u64;
-    let quote = word ^ QUOTES;
-    let backslash = word ^ BACKSLASHES;
-    let is_quote = quote.wrapping_sub(ONES) & !quote;
-    let is_backslash = backslash.wrapping_sub(ONES) & !backslash;
-    let is_control = word.wrapping_sub(SPACES) & !word;
-    (is_quote | is_backslash | is_control) & TOPS
 }

@@ -32,7 +32,7 @@ impl<'a> Value<'a> {
     pub fn as_i64(&self) -> Option<i64> {
         match self {
             Self::Number(number) => number.as_i64(),
-            Self::String(text) => integer(text.chars()),
+            Self::String(text) => integer(text.name(&mut [0; 24])),
             _ => None,
         }
     }
@@ -80,7 +80,7 @@ impl<'a> Number<'a> {
 
     /// The value, if it is written as an integer and fits; `-0` is 0.
     pub fn as_i64(&self) -> Option<i64> {
-        integer(self.raw.chars())
+        integer(self.raw)
     }
 
     /// The value, if it is written as an integer and fits; `-0` is 0.
@@ -96,21 +96,21 @@ impl fmt::Debug for Number<'_> {
 }
 
 /// An integer of RFC 8259 section 6, without fraction and exponent.
-fn integer(chars: impl Iterator<Item = char> + Clone) -> Option<i64> {
-    let mut digits = chars.clone();
-    let negative = chars.clone().next() == Some('-');
-    if negative {
-        digits.next();
-    }
-    let mut ahead = digits.clone();
-    let leading_zero = ahead.next()? == '0';
-    if leading_zero && ahead.next().is_some() {
+fn integer(text: &str) -> Option<i64> {
+    let text = text.as_bytes();
+    let negative = text.first() == Some(&b'-');
+    let digits = text.get(usize::from(negative)..)?;
+    if let [] | [b'0', _, ..] = digits {
         return None;
     }
     // Downwards, because the negative side is the longer one.
     let mut value = 0_i64;
-    for c in digits {
-        value = value.checked_mul(10)?.checked_sub(c.to_digit(10)?.into())?;
+    for digit in digits {
+        let digit = digit.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        value = value.checked_mul(10)?.checked_sub(digit.into())?;
     }
     if negative { Some(value) } else { value.checked_neg() }
 }
