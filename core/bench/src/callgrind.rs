@@ -17,13 +17,18 @@ pub fn lap(n: usize, stretch: &mut dyn FnMut()) {
     lap_mark(n);
 }
 
+/// Whether callgrind can be had: without it a benchmark is skipped, and what goes wrong with it is a failure.
+pub fn is_there() -> bool {
+    Command::new("valgrind").arg("--version").output().is_ok_and(|told| told.status.success())
+}
+
 /// Runs this program with [`INSIDE`] and `words`; the instructions of each of its `laps`. The profiles stay in
-/// `target/callgrind`, that of lap `n` as number `2 n + 2`.
+/// `target/callgrind` under the benchmark's name, that of lap `n` as number `2 n + 2`.
 ///
 /// # Errors
 /// Why nothing could be counted.
-pub fn count(laps: usize, words: &[String]) -> Result<Vec<f64>, String> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/callgrind");
+pub fn count(name: &str, laps: usize, words: &[String]) -> Result<Vec<f64>, String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/callgrind").join(name);
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let program = env::current_exe().map_err(|error| error.to_string())?;
