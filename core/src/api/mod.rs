@@ -206,12 +206,15 @@ impl<'s> Api<'s> {
         };
         for index in 0..lanes {
             let Some(lane) = self.lanes.get(index).filter(|lane| lane.is_free()) else { continue };
-            let job = if !lane.is_braked(shared.now) && (due.calls_first || !discovery) {
-                self.next_job(due.identity, shared.now)
-            } else {
-                None
-            };
-            let job = if let Some(job) = job {
+            let mut next = None;
+            if !lane.is_braked(shared.now) && (due.calls_first || !discovery) {
+                next = self.next_job(due.identity, shared.now);
+                if next.is_none() && !discovery {
+                    // What there is not for one lane there is not for another.
+                    return None;
+                }
+            }
+            let job = if let Some(job) = next {
                 job
             } else if discovery {
                 discovery = false;

@@ -36,7 +36,11 @@ impl<'a> Mentions<'a> {
 
     /// Whether that person or bot is mentioned: an entry with exactly this `id.open_id`. Names prove nothing.
     pub fn of(&self, open_id: &str) -> bool {
-        self.entries().any(|mention| mention.open_id.is_some_and(|id| id == *open_id))
+        self.of_bytes(open_id.as_bytes())
+    }
+
+    pub(crate) fn of_bytes(&self, open_id: &[u8]) -> bool {
+        self.entries().any(|mention| mention.open_id.is_some_and(|id| id.equals(open_id)))
     }
 
     /// Whether an entry mentions everyone. Often there is none: ask
@@ -94,11 +98,10 @@ impl<'a> Mention<'a> {
     /// Reads an entry whose brace the reader has just passed. The array was validated as a whole: there is no error to
     /// tell of.
     fn read(reader: &mut Reader<'a>) -> Option<Self> {
-        let mut mention = Self::default();
-        while let Some(key) = reader.next_key().ok()? {
-            let room = &mut [0; 24];
-            let name = key.name(room);
-            if name == "id" {
+        let (mut mention, mut room) = (Self::default(), [0; 24]);
+        while let Some(key) = reader.key().ok()? {
+            let name = reader.name(key, &mut room);
+            if name == b"id" {
                 (mention.open_id, mention.union_id, mention.user_id) = (None, None, None);
                 match reader.enter_object_or_value().ok()? {
                     Some(value) => mention.read_id(value),
@@ -106,30 +109,30 @@ impl<'a> Mention<'a> {
                 }
                 continue;
             }
-            let value = reader.value().ok()?;
+            let item = reader.item().ok()?;
             let place = match name {
-                "key" => &mut mention.key,
-                "name" => &mut mention.name,
-                "mentioned_type" => &mut mention.mentioned_type,
-                "tenant_key" => &mut mention.tenant_key,
+                b"key" => &mut mention.key,
+                b"name" => &mut mention.name,
+                b"mentioned_type" => &mut mention.mentioned_type,
+                b"tenant_key" => &mut mention.tenant_key,
                 _ => continue,
             };
-            *place = known(value);
+            *place = known(reader.value_of(item));
         }
         Some(mention)
     }
 
     fn read_ids(&mut self, reader: &mut Reader<'a>) -> Option<()> {
-        while let Some(key) = reader.next_key().ok()? {
-            let value = reader.value().ok()?;
-            let room = &mut [0; 24];
-            let place = match key.name(room) {
-                "open_id" => &mut self.open_id,
-                "union_id" => &mut self.union_id,
-                "user_id" => &mut self.user_id,
+        let mut room = [0; 24];
+        while let Some(key) = reader.key().ok()? {
+            let item = reader.item().ok()?;
+            let place = match reader.name(key, &mut room) {
+                b"open_id" => &mut self.open_id,
+                b"union_id" => &mut self.union_id,
+                b"user_id" => &mut self.user_id,
                 _ => continue,
             };
-            *place = known(value);
+            *place = known(reader.value_of(item));
         }
         Some(())
     }

@@ -95,14 +95,14 @@ pub struct Event<'a> {
     pub(crate) spans: &'a Layout,
     pub(crate) trace_id: &'a [u8],
     /// The bot's own `open_id`, empty while unknown.
-    pub(crate) own: &'a str,
+    pub(crate) own: &'a [u8],
 }
 
 impl<'a> Event<'a> {
     /// A view on an event that was copied: its [`json`](Self::json), [`layout`](Self::layout) and
     /// [`trace_id`](Self::trace_id). A layout that belongs to another text gives wrong or unknown fields, no panic.
     pub fn view(id: DeliveryId, json: &'a str, layout: &'a Layout, trace_id: &'a str) -> Self {
-        Self { id, json, spans: layout, trace_id: trace_id.as_bytes(), own: "" }
+        Self { id, json, spans: layout, trace_id: trace_id.as_bytes(), own: b"" }
     }
 
     /// Where the fields lie in [`json`](Self::json): what is worth copying with it.
@@ -195,7 +195,7 @@ impl core::fmt::Debug for Event<'_> {
 pub struct Message<'a> {
     json: &'a str,
     spans: &'a Layout,
-    own: &'a str,
+    own: &'a [u8],
 }
 
 macro_rules! fields {

@@ -10,13 +10,13 @@ use crate::wire::writer::{TooSmall, Writer};
 impl<'a> Event<'a> {
     /// The bot's own `open_id`, where it was known when the event came.
     pub fn own_open_id(&self) -> Option<&'a str> {
-        (!self.own.is_empty()).then_some(self.own)
+        known(self.own)
     }
 
     /// The same event, read by a bot with this `open_id`.
     #[must_use]
     pub fn with_own_open_id(self, own: &'a str) -> Self {
-        Self { own, ..self }
+        Self { own: own.as_bytes(), ..self }
     }
 
     /// The language whose reactions suit the event (protocol section 14.3), English where nothing tells.
@@ -55,7 +55,7 @@ impl<'a> Message<'a> {
         Reading {
             mentions: Mentions::validated(self.mentions()),
             form,
-            own_open_id: (!self.own.is_empty()).then_some(self.own),
+            own_open_id: known(self.own),
             ..Reading::default()
         }
     }
@@ -107,7 +107,7 @@ impl<'a> Message<'a> {
     pub fn mentions_bot(&self) -> bool {
         match self.legacy_is_mention() {
             Some(mentioned) => mentioned,
-            None => !self.own.is_empty() && Mentions::validated(self.mentions()).of(self.own),
+            None => !self.own.is_empty() && Mentions::validated(self.mentions()).of_bytes(self.own),
         }
     }
 
@@ -115,6 +115,11 @@ impl<'a> Message<'a> {
     pub fn mentions_all(&self) -> bool {
         crate::gate::mentions_all(self)
     }
+}
+
+/// An id that may not be known.
+fn known(id: &[u8]) -> Option<&str> {
+    core::str::from_utf8(id).ok().filter(|id| !id.is_empty())
 }
 
 /// Lets `read` make a text of what is said: it is given room to unescape that into, and room for the text, whose length

@@ -8,8 +8,8 @@ use crate::text::Short;
 const ALL: &[u8] = b"@_all";
 
 /// An entry of `mentions` carries exactly this `open_id`. Names prove nothing.
-pub(super) fn is_mentioned(message: &Message<'_>, open_id: &str) -> bool {
-    Mentions::validated(message.mentions()).of(open_id)
+pub(super) fn is_mentioned(message: &Message<'_>, open_id: &[u8]) -> bool {
+    Mentions::validated(message.mentions()).of_bytes(open_id)
 }
 
 /// Everyone is mentioned: by an entry, or by `@_all` in the text, which often has none.

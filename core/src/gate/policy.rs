@@ -90,8 +90,8 @@ impl<'s> Gate<'s> {
     }
 
     /// The bot's own `open_id`, empty while unknown.
-    pub(crate) fn own_open_id(&self) -> &str {
-        self.own_open_id.as_str()
+    pub(crate) fn own_open_id(&self) -> &[u8] {
+        self.own_open_id.as_bytes()
     }
 
     /// Whether the event may reach the application. `own_app`: it was caused by this very app. `chat`: the chat's hash.
@@ -109,7 +109,7 @@ impl<'s> Gate<'s> {
             return Err(DropReason::Stale);
         }
         let known = !self.own_open_id.is_empty();
-        let is_self = known && actor.ids.open_id.is_some_and(|id| id == self.own_open_id.as_str());
+        let is_self = known && actor.ids.open_id.is_some_and(|id| id.equals(self.own_open_id()));
         if own_app || is_self {
             return Err(DropReason::SelfSent);
         }
@@ -158,9 +158,8 @@ impl<'s> Gate<'s> {
 
     fn check_mention(&self, message: &Message<'_>, known: bool) -> Result<(), DropReason> {
         // Envelope v1 says itself whether the bot is meant.
-        let mentioned = message
-            .legacy_is_mention()
-            .unwrap_or_else(|| known && mention::is_mentioned(message, self.own_open_id.as_str()));
+        let mentioned =
+            message.legacy_is_mention().unwrap_or_else(|| known && mention::is_mentioned(message, self.own_open_id()));
         if mentioned || (self.respond_to_mention_all && mention::is_all(message)) {
             return Ok(());
         }

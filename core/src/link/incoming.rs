@@ -168,12 +168,13 @@ impl Session<'_> {
             Place::Message(range) => message.get(range.clone()).unwrap_or_default(),
         };
         let len = payload.len();
+        let trace_id = labels.trace_id.map(Short::<48>::from_bytes).unwrap_or_default();
         let (verdict, callback, who) = match event::parse(payload) {
             Err(event::Malformed) => (Err(DropReason::Malformed), false, Short::EMPTY),
             Ok((json, spans)) => {
-                let trace_id = labels.trace_id.map(Short::<48>::from_bytes).unwrap_or_default();
                 let callback = spans.callback;
-                let event = Event::view(DeliveryId::NONE, json, &spans, trace_id.as_str());
+                let event =
+                    Event { id: DeliveryId::NONE, json, spans: &spans, trace_id: trace_id.as_bytes(), own: b"" };
                 match self.screen(now, &event) {
                     Ok(screened) => (Ok((screened, spans)), callback, Short::EMPTY),
                     Err((reason, who)) => (Err(reason), callback, who),
@@ -183,7 +184,6 @@ impl Session<'_> {
         match verdict {
             Ok((Screened { id, speaker }, spans)) => {
                 self.serial = id.serial;
-                let trace_id = labels.trace_id.map(Short::from_bytes).unwrap_or_default();
                 let arrived = self.arrival.unwrap_or(now);
                 self.offered = Some(Offered {
                     id,

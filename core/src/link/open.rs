@@ -116,9 +116,7 @@ impl Link<'_> {
         match self.owed {
             Owed::Nothing => true,
             Owed::Ack(answer) => {
-                let mut counting = Writer::counting();
-                self.session.write_ack(self.intake.message(), 0, answer, &mut counting);
-                let fits = ws_len(counting.len()) <= self.output.cap();
+                let fits = ws_len(self.session.ack_len_of(self.intake.message(), 0, answer)) <= self.output.cap();
                 if fits && !self.write_ack(answer, 0, shared) {
                     return false;
                 }
@@ -157,11 +155,10 @@ impl Link<'_> {
 
     pub(super) fn write_ack(&mut self, answer: Answer, biz_rt_ms: u64, shared: &mut Shared<'_>) -> bool {
         let (session, message) = (&self.session, self.intake.message());
-        let mut counting = Writer::counting();
-        session.write_ack(message, biz_rt_ms, answer, &mut counting);
+        let len = session.ack_len_of(message, biz_rt_ms, answer);
         let free = self.output.free();
         let write = |w: &mut Writer<'_>| session.write_ack(message, biz_rt_ms, answer, w);
-        let written = push_ws(&mut self.output, free, Opcode::Binary, counting.len(), write, shared);
+        let written = push_ws(&mut self.output, free, Opcode::Binary, len, write, shared);
         if written {
             count(&mut shared.report.stats.acked);
         }

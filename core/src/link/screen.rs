@@ -87,7 +87,7 @@ impl Session<'_> {
     }
 
     /// The bot's own `open_id`, empty while unknown.
-    pub(crate) fn own_open_id(&self) -> &str {
+    pub(crate) fn own_open_id(&self) -> &[u8] {
         self.gate.own_open_id()
     }
 

@@ -289,8 +289,16 @@ impl<'s> Session<'s> {
 
     /// Bytes the ack of the waiting event may take at most; `message` is the one that brought it.
     pub fn ack_len(&self, message: &[u8]) -> usize {
+        self.ack_len_of(message, u64::MAX, Answer::EmptyObject)
+    }
+
+    /// Bytes that [`write_ack`](Self::write_ack) writes.
+    pub(super) fn ack_len_of(&self, message: &[u8], biz_rt_ms: u64, answer: Answer) -> usize {
+        if let Some(plan) = self.ack_plan.filter(|plan| plan.is_of(message)) {
+            return plan.written_len(biz_rt_ms, answer.payload());
+        }
         let mut counting = Writer::counting();
-        self.write_ack(message, u64::MAX, Answer::EmptyObject, &mut counting);
+        self.write_ack(message, biz_rt_ms, answer, &mut counting);
         counting.len()
     }
 

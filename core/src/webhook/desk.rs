@@ -118,12 +118,12 @@ impl<'s> Desk<'s> {
     }
 
     /// The event that has waited longest, and its serial.
-    pub(crate) fn event<'a>(&'a self, own: &'a str) -> Option<Event<'a>> {
+    pub(crate) fn event<'a>(&'a self, own: &'a [u8]) -> Option<Event<'a>> {
         if self.open == 0 {
             return None;
         }
         let slot = self.slots.get(self.head()?)?;
-        Some(Event::view(slot.id, slot.text(), &slot.layout, slot.trace_id.as_str()).with_own_open_id(own))
+        Some(Event { own, ..Event::view(slot.id, slot.text(), &slot.layout, slot.trace_id.as_str()) })
     }
 
     /// The event that this delivery is about, whether or not it has waited longest.

@@ -110,6 +110,16 @@ impl AckPlan {
         self.len == message.len()
     }
 
+    /// Bytes that [`write`](Self::write) appends.
+    pub(crate) fn written_len(&self, biz_rt_ms: u64, payload: &[u8]) -> usize {
+        // Two header members, of tag, length and content, and the same around both.
+        let header =
+            2_usize.saturating_add(2).saturating_add(BIZ_RT.len()).saturating_add(2).saturating_add(digits(biz_rt_ms));
+        let payload = 1_usize.saturating_add(varint_len(payload.len() as u64)).saturating_add(payload.len());
+        let kept = self.len.saturating_sub(self.payload_end.saturating_sub(self.payload_start));
+        kept.saturating_add(header).saturating_add(payload)
+    }
+
     /// Appends the ack, as [`Frame::write_ack`] does.
     pub(crate) fn write(&self, message: &[u8], w: &mut Writer<'_>, biz_rt_ms: u64, payload: &[u8]) {
         w.bytes(message.get(..self.headers_end).unwrap_or_default());
@@ -199,12 +209,28 @@ fn write_completed(w: &mut Writer<'_>, inner: &[u8]) {
     });
 }
 
+const BIZ_RT: &[u8] = b"biz_rt";
+
 fn write_biz_rt(w: &mut Writer<'_>, ms: u64) {
-    let mut digits = [0; 20];
-    let mut decimal = Writer::new(&mut digits);
-    decimal.decimal(ms);
-    let len = decimal.len();
-    write_header(w, b"biz_rt", digits.get(..len).unwrap_or_default());
+    // At most 20 digits, so that no length here takes a second byte.
+    let digits = digits(ms) as u64;
+    let header = (BIZ_RT.len() as u64).saturating_add(4).saturating_add(digits);
+    write_varint(w, u64::from((HEADERS << 3) | BYTES));
+    write_varint(w, header);
+    write_bytes_field(w, KEY, BIZ_RT);
+    write_varint(w, u64::from((VALUE << 3) | BYTES));
+    write_varint(w, digits);
+    w.decimal(ms);
+}
+
+/// Decimal digits of a number.
+fn digits(value: u64) -> usize {
+    value.checked_ilog10().map_or(1, |digits| digits.saturating_add(1) as usize)
+}
+
+fn varint_len(value: u64) -> usize {
+    // Seven bits a byte.
+    (value | 1).ilog2().wrapping_div(7).saturating_add(1) as usize
 }
 
 fn write_header(w: &mut Writer<'_>, key: &[u8], value: &[u8]) {

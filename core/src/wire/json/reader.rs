@@ -200,17 +200,22 @@ impl<'a> Reader<'a> {
     #[inline]
     pub(crate) fn key(&mut self) -> Result<Option<Item>, Error> {
         // As the platform writes it: no white space, no escapes.
-        let start = match (self.next, self.ahead()) {
-            (Next::First, Some(b'"')) => Some(self.at),
-            (Next::More, Some(b',')) => Some(self.at.wrapping_add(1)),
-            _ => None,
-        };
-        if self.in_object()
-            && let Some(key) = start.and_then(|start| self.plain_string(start))
-            && self.text.as_bytes().get(key.end.wrapping_add(1)) == Some(&b':')
-        {
-            (self.at, self.next) = (key.end.wrapping_add(2), Next::Value);
-            return Ok(Some(key));
+        if self.in_object() {
+            let start = match (self.next, self.ahead()) {
+                (Next::First, _) => self.at,
+                (Next::More, Some(b',')) => self.at.wrapping_add(1),
+                (Next::More, Some(b'}')) => {
+                    self.close();
+                    return Ok(None);
+                }
+                _ => return self.any_key(),
+            };
+            if let Some(key) = self.plain_string(start)
+                && self.text.as_bytes().get(key.end.wrapping_add(1)) == Some(&b':')
+            {
+                (self.at, self.next) = (key.end.wrapping_add(2), Next::Value);
+                return Ok(Some(key));
+            }
         }
         self.any_key()
     }
@@ -302,12 +307,17 @@ impl<'a> Reader<'a> {
         self.open(object)?;
         while self.depth > outside {
             let more = if self.in_object() { self.key()?.is_some() } else { self.next_element()? };
-            if more {
-                match self.begin_value()? {
-                    bracket @ (b'{' | b'[') => self.open(bracket == b'{')?,
-                    first => {
-                        self.scalar(first)?;
-                    }
+            if !more {
+                continue;
+            }
+            if let Some(text) = self.plain_string(self.at) {
+                (self.at, self.next) = (text.end.wrapping_add(1), Next::More);
+                continue;
+            }
+            match self.begin_value()? {
+                bracket @ (b'{' | b'[') => self.open(bracket == b'{')?,
+                first => {
+                    self.scalar(first)?;
                 }
             }
         }
@@ -353,9 +363,10 @@ impl<'a> Reader<'a> {
         Ok(self.next == Next::Value)
     }
 
+    #[inline]
     fn close(&mut self) {
         self.step();
-        self.depth = self.depth.saturating_sub(1);
+        self.depth = self.depth.wrapping_sub(1);
         self.stack >>= 1;
         self.next = Next::More;
     }
@@ -452,10 +463,15 @@ impl<'a> Reader<'a> {
     #[inline(never)]
     fn escaped_string(&mut self) -> Result<(), Error> {
         loop {
-            match self.peek()? {
-                b'"' => return Ok(()),
-                b'\\' => self.escape()?,
-                _ => return self.fail(ErrorKind::Control),
+            // An escape of one character, the usual.
+            if let [b'\\', b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] = self.rest() {
+                self.at = self.at.wrapping_add(2);
+            } else {
+                match self.peek()? {
+                    b'"' => return Ok(()),
+                    b'\\' => self.escape()?,
+                    _ => return self.fail(ErrorKind::Control),
+                }
             }
             self.at = self.at.wrapping_add(SPECIAL.find(self.rest()));
         }

@@ -47,6 +47,14 @@ impl<'a> Str<'a> {
         self.raw.is_empty()
     }
 
+    /// Whether this is the text, given as bytes.
+    pub(crate) fn equals(&self, other: &[u8]) -> bool {
+        match self.plain() {
+            Some(plain) => plain.as_bytes() == other,
+            None => core::str::from_utf8(other).is_ok_and(|other| *self == *other),
+        }
+    }
+
     /// The text as a name to be compared with short ones that are known: unescaped in `room` where that is needed, empty
     /// where it is longer than that.
     pub(crate) fn name<'b>(&self, room: &'b mut [u8; 24]) -> &'b str
