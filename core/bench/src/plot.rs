@@ -22,12 +22,15 @@ pub struct Chart {
     pub y: &'static str,
     /// At most six.
     pub lines: Vec<Line>,
+    /// Slopes are told of the points from here on.
+    pub slopes_from: f64,
 }
 
 impl Line {
-    /// The exponent of the power of x that fits best: 0 is flat, 1 linear, 2 quadratic.
-    pub fn slope(&self) -> f64 {
-        let logs: Vec<(f64, f64)> = self.points.iter().map(|(x, y)| (x.ln(), y.ln())).collect();
+    /// The exponent of the power of x that fits the points from `from` on best: 0 is flat, 1 linear, 2 quadratic.
+    pub fn slope(&self, from: f64) -> f64 {
+        let points = self.points.iter().filter(|(x, _)| *x >= from);
+        let logs: Vec<(f64, f64)> = points.map(|(x, y)| (x.ln(), y.ln())).collect();
         let n = logs.len() as f64;
         let (mean_x, mean_y) = (logs.iter().map(|p| p.0).sum::<f64>() / n, logs.iter().map(|p| p.1).sum::<f64>() / n);
         let over: f64 = logs.iter().map(|(x, y)| (x - mean_x) * (y - mean_y)).sum();
@@ -114,7 +117,7 @@ impl Chart {
             let (left, top) = (WIDTH - RIGHT + 16.0, TOP + 18.0 + 40.0 * n as f64);
             let _ = writeln!(out, "<circle cx=\"{}\" cy=\"{}\" r=\"5\" fill=\"{colour}\"/>", left + 4.0, top - 4.0);
             text(&mut out, left + 16.0, top, "start", "", &line.name);
-            let slope = format!("slope {:.2}", line.slope());
+            let slope = format!("slope {:.2}", line.slope(self.slopes_from));
             text(&mut out, left + 16.0, top + 16.0, "start", "fill=\"#555555\"", &slope.replace("-0.00", "0.00"));
         }
         out.push_str("</svg>\n");
@@ -159,8 +162,15 @@ mod tests {
     #[test]
     fn the_slope_is_the_power() {
         for power in [0, 1, 2] {
-            assert!((line(power).slope() - f64::from(power)).abs() < 1e-9);
+            assert!((line(power).slope(0.0) - f64::from(power)).abs() < 1e-9);
         }
+    }
+
+    #[test]
+    fn a_slope_may_begin_late() {
+        let points = vec![(1.0, 7.0), (10.0, 7.0), (100.0, 70.0), (1000.0, 700.0)];
+        let line = Line { name: String::new(), points };
+        assert!((line.slope(10.0) - 1.0).abs() < 1e-9 && line.slope(0.0) < 0.9);
     }
 
     #[test]
@@ -170,7 +180,13 @@ mod tests {
 
     #[test]
     fn all_of_a_chart_lies_in_it() {
-        let chart = Chart { title: "a < b".into(), x: "bytes", y: "ns", lines: vec![line(0), line(1), line(2)] };
+        let chart = Chart {
+            title: "a < b".into(),
+            x: "bytes",
+            y: "ns",
+            lines: vec![line(0), line(1), line(2)],
+            slopes_from: 1.0,
+        };
         let svg = chart.svg();
         assert!(svg.contains("a &lt; b") && svg.contains("slope 2.00") && svg.contains(">1M</text>"), "{svg}");
         assert_eq!(svg.matches("<polyline").count(), 3);
