@@ -1,10 +1,21 @@
-//! What an event costs, from received bytes to the ack.
+//! What an event costs, from received bytes to the ack, beside other ways to do the same.
 //!
-//! `input` makes the bytes, `ours` and the peers deal with them, `benches/` measures: `instructions` counts under
-//! callgrind, which gives the same figure whatever else the machine does.
+//! ```text
+//! input ─► bytes ─┬─► ours, messages ─┐
+//!                 └─► peers ──────────┴─► cases ─► benches/instructions, benches/time ─► table
+//!                                                  benches/growth ─► plot
+//! ```
+//! `callgrind` counts instructions, which are the same whatever else the machine does.
 
+pub mod callgrind;
+pub mod cases;
 pub mod input;
+pub mod messages;
 pub mod ours;
+#[cfg(feature = "peers")]
+pub mod peers;
+pub mod plot;
+pub mod table;
 
 use std::hint::black_box;
 

@@ -1,14 +1,13 @@
 //! The engine, driven as a runtime drives it.
 
+use crate::input::{APP, OWN};
 use base64ct::{Base64, Encoding as _};
 use larkwire_core::content::Form;
 use larkwire_core::wire::websocket;
 use larkwire_core::{
-    Attempt, Bot, Config, GateRules, Identity, Instant, Lane, OwnOpenId, Secret, Seed, State, Storage, Verdict, Wish,
+    Attempt, Bot, Config, GateRules, Identity, Instant, Lane, OwnOpenId, Region, Secret, Seed, State, Storage, Verdict,
+    Wish,
 };
-
-/// The bot's own `open_id`, the one that is mentioned in `input`.
-const OWN: &str = "ou_155184d1e73cbfb8973e5a9e698e74f2";
 
 /// A bot with an open connection that takes everybody's messages.
 pub struct Open {
@@ -21,14 +20,30 @@ pub struct Open {
 impl Open {
     /// Opens a bot, up to the answered upgrade.
     pub fn new() -> Self {
+        Self::with(Storage::growable())
+    }
+
+    /// The same with memory for longer messages, of which the engine's own limit is 1 MiB on a host.
+    pub fn for_messages_of(bytes: usize) -> Self {
+        let room = 2 * bytes + 64 * 1024;
+        let open = Self::with(Storage {
+            socket_in: Region::growable(room),
+            parts: Region::growable(room),
+            assembled: Region::growable(room),
+            ..Storage::growable()
+        });
+        Self { text: vec![0; room], ..open }
+    }
+
+    fn with(storage: Storage<'static>) -> Self {
         let config = Config {
-            app_id: "cli_a1b2c3d4e5f60708",
+            app_id: APP,
             app_secret: Secret::new("a secret of some 32 characters.."),
             gate: GateRules { allowed_users: &["*"], ..GateRules::default() },
             own_open_id: OwnOpenId::Given(OWN),
             ..Config::default()
         };
-        let mut bot = Bot::new(config, Storage::growable(), Seed([7; 32])).expect("a valid configuration");
+        let mut bot = Bot::new(config, storage, Seed([7; 32])).expect("a valid configuration");
         let now = Instant::from_millis(1000);
         bot.handle_timeout(now);
         let body = r#"{"code":0,"msg":"","data":{"URL":"wss://h.example/ws?device_id=1&service_id=33554678"}}"#;
@@ -59,8 +74,8 @@ impl Open {
         open
     }
 
-    #[inline(never)]
     /// Received bytes in, every event read and accepted, acks out; how many bytes of text and of acks.
+    #[inline(never)]
     pub fn receive(&mut self, bytes: &[u8]) -> (usize, usize) {
         let mut read = 0;
         self.bot.handle_received(self.now, Lane::Socket, self.attempt, bytes);
@@ -96,17 +111,31 @@ fn attempt_of(bot: &Bot<'_>, lane: Lane) -> Attempt {
 #[cfg(test)]
 mod tests {
     use super::Open;
-    use crate::input::{SIZES, Script, frame, payload, ws_frame};
+    use crate::input::{Inputs, Kind, SIZES, Script, frame, parts, payload, ws_frame};
 
     #[test]
     fn every_event_is_read_and_acked() {
         let mut open = Open::new();
         for (n, size) in SIZES.into_iter().enumerate() {
-            for (m, script) in [Script::Ascii, Script::Chinese].into_iter().enumerate() {
-                let bytes = ws_frame(&frame(2 * n + m, &payload(2 * n + m, size, script)));
-                let (read, acked) = open.receive(&bytes);
+            for (m, script) in Script::ALL.into_iter().enumerate() {
+                let payload = payload(2 * n + m, size, Kind::Text, script);
+                let (read, acked) = open.receive(&ws_frame(&frame(2 * n + m, &payload)));
                 assert!(read > size / 20 && acked > 200, "{size}: {read} {acked}: {:?}", open.bot.stats());
             }
         }
+    }
+
+    #[test]
+    fn four_megabytes_are_read_whole_and_in_parts() {
+        let size = 4 * 1024 * 1024;
+        let mut open = Open::for_messages_of(size);
+        let whole = Inputs::new(1, size, Kind::Text, Script::Ascii);
+        let (read, _) = open.receive(&whole.ws_frames[0]);
+        assert!(read > size - 1000);
+        let mut read = 0;
+        for part in parts(1, 60, &payload(1, size, Kind::Text, Script::Ascii)) {
+            read += open.receive(&ws_frame(&part)).0;
+        }
+        assert!(read > size - 1000, "{:?}", open.bot.stats());
     }
 }
