@@ -27,7 +27,7 @@ pub struct Shape {
 pub enum ShapeError {
     /// The smallest envelope has this many bytes.
     TooSmall(usize),
-    /// Clients need not put together more than 64 parts, or parts without a byte.
+    /// Clients need not put together more than 64 parts, and no part is shorter than an id's digits.
     Parts,
 }
 
@@ -35,7 +35,7 @@ impl fmt::Display for ShapeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooSmall(least) => write!(f, "an event has at least {least} bytes"),
-            Self::Parts => f.write_str("a message has 1 to 64 parts"),
+            Self::Parts => write!(f, "a message has 1 to 64 parts of more than {DIGITS} bytes"),
         }
     }
 }
@@ -52,10 +52,10 @@ pub(super) struct Template {
 
 impl Template {
     pub(super) fn new(shape: Shape) -> Result<Self, ShapeError> {
-        if shape.parts == 0 || shape.parts > 64 {
+        let (payload, ids) = payload(shape.size)?;
+        if shape.parts == 0 || shape.parts > 64 || shape.size / shape.parts <= DIGITS {
             return Err(ShapeError::Parts);
         }
-        let (payload, ids) = payload(shape.size)?;
         let mut template = Self { bytes: Vec::new(), seq_ids: Vec::new(), digits: Vec::new() };
         let mut start = 0;
         for part in 0..shape.parts {

@@ -42,7 +42,8 @@ pub fn run(root: &Path, plan: &Plan, progress: &mut dyn FnMut(&str)) -> Result<V
     let folder = fs::canonicalize(folder)?;
     let server = Server::start(plan.tls)?;
     let tool = if plan.extra_rounds { Tool::find() } else { None };
-    let subjects: Vec<_> = plan.subjects.iter().map(|subject| (subject, ready(root, plan, subject, progress))).collect();
+    let subjects: Vec<_> =
+        plan.subjects.iter().map(|subject| (subject, ready(root, plan, subject, progress))).collect();
     let mut tables = Vec::new();
     for load in &plan.loads {
         let title = title(load, plan);
@@ -78,12 +79,7 @@ pub fn run(root: &Path, plan: &Plan, progress: &mut dyn FnMut(&str)) -> Result<V
     Ok(tables)
 }
 
-fn ready(
-    root: &Path,
-    plan: &Plan,
-    subject: &SpeedSubject,
-    progress: &mut dyn FnMut(&str),
-) -> Result<Ready, String> {
+fn ready(root: &Path, plan: &Plan, subject: &SpeedSubject, progress: &mut dyn FnMut(&str)) -> Result<Ready, String> {
     if plan.tls && !subject.tls {
         return Err("SKIP: it can be told of no certificate".to_owned());
     }

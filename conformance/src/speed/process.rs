@@ -43,7 +43,8 @@ impl Process {
             starting.env("SPEED_ROOTS", roots);
         }
         starting.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(File::create(log)?);
-        let mut child = starting.spawn().map_err(|error| io::Error::new(error.kind(), format!("{program}: {error}")))?;
+        let mut child =
+            starting.spawn().map_err(|error| io::Error::new(error.kind(), format!("{program}: {error}")))?;
         let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
         let (sender, lines) = channel();
         if let Some(stdout) = stdout {
@@ -71,7 +72,10 @@ impl Process {
     /// Asks what it has counted.
     pub(super) fn ask(&mut self) -> Result<Counted, String> {
         let stdin = self.stdin.as_mut().ok_or("it has no standard input")?;
-        stdin.write_all(b"count\n").and_then(|()| stdin.flush()).map_err(|error| format!("cannot be asked: {error}"))?;
+        stdin
+            .write_all(b"count\n")
+            .and_then(|()| stdin.flush())
+            .map_err(|error| format!("cannot be asked: {error}"))?;
         let until = Instant::now() + PATIENCE;
         loop {
             match self.lines.recv_timeout(until.saturating_duration_since(Instant::now())) {
@@ -138,6 +142,6 @@ pub(super) fn peak_kib(id: u32) -> Option<u64> {
     peak_in(&fs::read_to_string(format!("/proc/{id}/status")).ok()?)
 }
 
-fn peak_in(status: &str) -> Option<u64> {
+pub(super) fn peak_in(status: &str) -> Option<u64> {
     first_number(status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?)
 }

@@ -15,6 +15,9 @@ use super::stream::Stream;
 /// Of what the client says, read at once.
 const CHUNK: usize = 256 * 1024;
 
+/// A client that says nothing for so long gets its events all the same.
+const SILENCE: Duration = Duration::from_secs(1);
+
 /// What a client is given to do.
 #[derive(Clone, Copy, Debug)]
 pub struct Load {
@@ -32,7 +35,7 @@ pub struct Load {
     pub stall: Duration,
 }
 
-/// How long something is measured.
+/// How long something is measured: at least until the client has answered twice the window.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Stretch {
     /// So many events.
@@ -111,6 +114,7 @@ pub(super) struct Pump<'a, W> {
     said: Vec<u8>,
     /// How much of `said` is filled.
     filled: usize,
+    has_spoken: bool,
     /// Pongs; they go between two events.
     aside: Vec<u8>,
     start: Instant,
@@ -136,6 +140,7 @@ pub(super) fn pump<W: Watch>(link: &mut Link, load: &Load, watch: &mut W) -> Res
         flight: Flight::new(load.window),
         latency: Histogram::new(),
         filled: link.early.len(),
+        has_spoken: false,
         said,
         aside: Vec::new(),
         start: now,
@@ -159,6 +164,11 @@ impl<W: Watch> Pump<'_, W> {
     fn run(&mut self) -> Result<Measured, PumpError> {
         let mut measured = None;
         self.hear()?;
+        // Some clients lose what comes before they have had time to say something.
+        while !self.has_spoken && self.start.elapsed() < SILENCE {
+            self.read(true)?;
+        }
+        (self.start, self.last_ack) = (Instant::now(), Instant::now());
         loop {
             let is_stuck = self.write()?;
             let now = Instant::now();
@@ -203,7 +213,9 @@ impl<W: Watch> Pump<'_, W> {
                     Stretch::Events(events) => acked - before >= events,
                     Stretch::Time(time) => now - since >= time,
                 };
-                if is_over {
+                // A window of acks is of events that were written before it began; their latency is not counted.
+                let is_full = acked - before >= 2 * u64::try_from(self.load.window).unwrap_or(u64::MAX);
+                if is_over && is_full {
                     let took = since.elapsed();
                     self.watch.end().map_err(PumpError::Watch)?;
                     self.phase = Phase::Drain;
@@ -299,9 +311,7 @@ impl<W: Watch> Pump<'_, W> {
         let now = Instant::now();
         let now_ns = self.ns(now);
         let (mut at, mut has_ack) = (0, false);
-        while let Some((said, length)) =
-            acks::next(&mut self.said[at..self.filled]).map_err(PumpError::Garbage)?
-        {
+        while let Some((said, length)) = acks::next(&mut self.said[at..self.filled]).map_err(PumpError::Garbage)? {
             match said {
                 Said::Ack { seq_id, message_id, well } => {
                     let number = self.ring.number_of(seq_id).filter(|number| event::digits(*number) == message_id);
@@ -327,6 +337,7 @@ impl<W: Watch> Pump<'_, W> {
                 Said::Other => {}
             }
             at += length;
+            self.has_spoken = true;
         }
         if has_ack {
             self.last_ack = now;

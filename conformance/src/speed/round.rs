@@ -107,7 +107,8 @@ impl Bench<'_> {
         }
         self.server.forget();
         let roots = self.server.root().map(|_| roots.as_path());
-        let mut process = Process::start(command, &self.server.url(), roots, &log).map_err(|error| error.to_string())?;
+        let mut process =
+            Process::start(command, &self.server.url(), roots, &log).map_err(|error| error.to_string())?;
         let mut link = self.server.link(CONNECT, || process.is_gone()).ok_or_else(|| {
             let how = if process.is_gone() { "ended" } else { "did not connect" };
             format!("{how}; see {}", log.display())

@@ -63,7 +63,18 @@ impl Counting {
                 let (orders, answers) = (fifo(folder, "orders")?, fifo(folder, "answers")?);
                 let control = format!("fifo:{},{}", orders.display(), answers.display());
                 let mut command = Command::new("perf");
-                command.args(["stat", "-e", "raw_syscalls:sys_enter", "-x,", "-D", "-1", "--control", &control, "-p", &pid]);
+                command.args([
+                    "stat",
+                    "-e",
+                    "raw_syscalls:sys_enter",
+                    "-x,",
+                    "-D",
+                    "-1",
+                    "--control",
+                    &control,
+                    "-p",
+                    &pid,
+                ]);
                 command.arg("-o").arg(&output).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
                 let child = command.spawn().map_err(text)?;
                 let open = |path: &Path| OpenOptions::new().read(true).write(true).open(path).map_err(text);
@@ -161,12 +172,12 @@ fn fifo(folder: &Path, name: &str) -> Result<PathBuf, String> {
 }
 
 /// `5400,,raw_syscalls:sys_enter,…`
-fn perf_count(text: &str) -> Option<u64> {
+pub(super) fn perf_count(text: &str) -> Option<u64> {
     text.lines().find(|line| line.contains("raw_syscalls:sys_enter"))?.split(',').next()?.parse().ok()
 }
 
 /// The calls of the last line: `100.00    0.000289           2       109        14 total`; the column of errors may be
 /// empty.
-fn strace_count(text: &str) -> Option<u64> {
+pub(super) fn strace_count(text: &str) -> Option<u64> {
     text.lines().find(|line| line.ends_with(" total"))?.split_ascii_whitespace().nth(3)?.parse().ok()
 }

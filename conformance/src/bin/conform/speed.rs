@@ -68,7 +68,7 @@ fn seconds(text: &str) -> Result<f64, String> {
 
 pub(crate) fn speed(root: &Path, options: &Options) -> Result<u8, Box<dyn Error>> {
     if cfg!(debug_assertions) {
-        error("this build is not optimized and would measure itself: cargo run --release -p larkwire-conformance --bin conform -- speed");
+        error("this build is not optimized and would measure itself: use `cargo run --release`");
         return Ok(WRONG);
     }
     let known = SpeedSubject::all(root)?;

@@ -40,7 +40,8 @@ pub(super) struct Seen {
 pub(super) fn client(url: String, manner: Manner) -> JoinHandle<Seen> {
     thread::spawn(move || {
         let authority = url.strip_prefix("http://").unwrap();
-        let request = "POST /callback/ws/endpoint HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}";
+        let request =
+            "POST /callback/ws/endpoint HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}";
         let mut tcp = TcpStream::connect(authority).unwrap();
         tcp.write_all(request.as_bytes()).unwrap();
         let mut answer = String::new();

@@ -100,5 +100,6 @@ fn a_client_without_progress_is_given_up() {
     let (error, _) = drive(&load, Manner::StopsAfter(100));
     assert_eq!(error.unwrap_err().to_string(), "no ack for 0.5 s, after 100 events");
     let (error, _) = drive(&load, Manner::LeavesAfter(100));
-    assert_eq!(error.unwrap_err().to_string(), "hung up after 100 events");
+    // Acks that it did not wait for may be lost with the connection.
+    assert!(matches!(error, Err(PumpError::Gone(0..=100))), "{error:?}");
 }
