@@ -26,11 +26,18 @@ impl<'a> Event<'a> {
         let is_post = kind.is_some_and(|kind| kind == "post");
         // Names in the tags of an old message say nothing of its language.
         let text = message.content().or(message.legacy_text_without_at_bot()).or(message.legacy_text());
+        let body = self.body();
+        let body = if crate::locale::may_name(body) && !message.is_legacy() { body } else { "" };
+        // Without a letter that is not ASCII, written out or as an escape, there is nothing to tell by.
+        let is_ascii = text.is_none_or(|text| text.raw().is_ascii() && !text.raw().contains("\\u"));
+        if is_ascii && body.is_empty() && !is_post {
+            return Locale::En;
+        }
         let text = text.iter().flat_map(|text| text.chars());
         if message.is_legacy() {
             return crate::locale::detect(text);
         }
-        locale_of(self.body().chars(), if is_post { "post" } else { "" }, text).0
+        locale_of(body.chars(), if is_post { "post" } else { "" }, text).0
     }
 }
 

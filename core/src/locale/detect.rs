@@ -22,6 +22,9 @@ pub struct Detector {
     url: Url,
 }
 
+/// No character before it speaks for a language.
+const FIRST: char = '\u{3005}';
+
 impl Detector {
     /// A detector that has seen nothing.
     pub fn new() -> Self {
@@ -34,9 +37,13 @@ impl Detector {
             self.before = 0;
             return;
         }
+        let this = u16::try_from(u32::from(ch)).unwrap_or_default();
+        if ch < FIRST {
+            self.before = this;
+            return;
+        }
         self.kana |= is_kana_letter(ch);
         self.han |= is_han(ch);
-        let this = u16::try_from(u32::from(ch)).unwrap_or_default();
         if TRADITIONAL.binary_search(&this).is_ok() || is_traditional_word(self.before, this) {
             self.traditional = self.traditional.saturating_add(1);
         } else if SIMPLIFIED.binary_search(&this).is_ok() {

@@ -29,6 +29,12 @@ pub fn locale_of(
     }
 }
 
+/// Whether JSON may name a language: else it need not be scanned, which takes hundreds of instructions a byte.
+pub(crate) fn may_name(json: &str) -> bool {
+    // The part that all keys of one kind share, or an escape that may spell it.
+    ["lang", "locale", "\\u"].into_iter().any(|part| json.contains(part))
+}
+
 fn written(is_post: bool, content: &mut dyn FnMut() -> Option<char>) -> (Locale, bool) {
     let mut scan = Scan::new(content, TEXT_KEYS);
     let mut text = Detector::new();
@@ -63,4 +69,19 @@ fn named(event_body: &mut dyn FnMut() -> Option<char>) -> Option<Locale> {
         }
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LOCALE_KEYS, may_name};
+    use std::format;
+
+    #[test]
+    fn every_key_of_a_language_is_looked_for() {
+        for key in LOCALE_KEYS {
+            assert!(may_name(&format!(r#"{{"{key}":"ja"}}"#)), "{key}");
+        }
+        assert!(may_name(r#"{"\u006cang":"ja"}"#));
+        assert!(!may_name(r#"{"message":{"content":"{\"text\":\"x\"}"}}"#));
+    }
 }

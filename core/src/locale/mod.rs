@@ -17,6 +17,7 @@ mod tables;
 
 pub use detect::{Detector, detect};
 pub use message::locale_of;
+pub(crate) use message::may_name;
 
 pub(crate) use scan::{Scan, Token};
 
