@@ -16,10 +16,10 @@ use siphasher::sip::SipHasher13;
 /// Where the linker starts to count; there is no reset vector because nothing is run.
 #[unsafe(no_mangle)] // Without a name the linker knows, everything would be thrown away.
 extern "C" fn _start() -> ! {
-    let (mut entries, mut message, mut out) = ([SeenEntry::EMPTY; 256], [0; 2048], [0; 512]);
+    let (mut entries, message, mut out) = ([SeenEntry::EMPTY; 256], [0; 2048], [0; 512]);
     let mut seen = Seen::new(Slots::fixed(&mut entries), black_box(1));
     while black_box(true) {
-        black_box(received(&mut seen, black_box(&mut message), black_box(&mut out)));
+        black_box(received(&mut seen, black_box(&message), black_box(&mut out)));
     }
     loop {
         core::hint::spin_loop();

@@ -46,14 +46,14 @@ fn drive() {
     let rules = SessionRules { app_id: text(), dedup_window_ms: black_box(1), gate, pong_timeout_ms: black_box(1) };
     let mut session = Session::new(rules, storage, &Seed(black_box([7; 32])));
     let mut report = Report::new(Slots::fixed(&mut notices));
-    let (mut message, mut out) = ([0; 2048], [0; 512]);
+    let (message, mut out) = ([0; 2048], [0; 512]);
     // Two rounds: with one, the optimiser would know that the session is fresh.
     while black_box(true) {
         session.opened(now(), black_box(1));
         session.handle_identity(text());
         session.handle_wall_clock(now(), black_box(Some(UnixMillis(1))));
         session.handle_inbox(black_box(1));
-        received(&mut session, black_box(&mut message), &mut report, black_box(&mut out));
+        received(&mut session, black_box(&message), &mut report, black_box(&mut out));
         pass(&mut session, &mut report, black_box(&mut out));
         session.closed(&mut report);
         black_box((report.take(), &report.stats));
