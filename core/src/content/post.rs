@@ -164,7 +164,10 @@ impl<'c> Iterator for Nodes<'c> {
                     self.inside = false;
                     continue;
                 }
-                self.reader.value().ok()?
+                match self.reader.enter_object_or_value().ok()? {
+                    Some(value) => value,
+                    None => return Node::read(&mut self.reader).map(Step::Node),
+                }
             } else {
                 if !self.reader.next_element().ok()? {
                     return None;
@@ -177,7 +180,11 @@ impl<'c> Iterator for Nodes<'c> {
                 return Some(Step::Paragraph);
             };
             let node = match value {
-                Value::Object(node) => Node::read(node),
+                Value::Object(node) => {
+                    let mut reader = Reader::new(node);
+                    reader.enter_object().ok()?;
+                    Node::read(&mut reader)
+                }
                 Value::String(text) => Some(Node { text: Some(text), ..Node::default() }),
                 _ => None,
             };
@@ -214,9 +221,10 @@ pub(super) struct Node<'c> {
 }
 
 impl<'c> Node<'c> {
-    fn read(json: &'c str) -> Option<Self> {
-        let (mut reader, mut node) = (Reader::new(json), Self::default());
-        reader.enter_object().ok()?;
+    /// Reads a node whose brace the reader has just passed. The text was validated as a whole: there is no error to tell
+    /// of.
+    fn read(reader: &mut Reader<'c>) -> Option<Self> {
+        let mut node = Self::default();
         while let Some(key) = reader.next_key().ok()? {
             node.member(key, reader.value().ok()?);
         }
@@ -224,8 +232,8 @@ impl<'c> Node<'c> {
     }
 
     pub(super) fn member(&mut self, key: Str<'c>, value: Value<'c>) {
-        let mut room = [0; 16];
-        let place = match key.unescape(&mut room).unwrap_or_default() {
+        let mut room = [0; 24];
+        let place = match key.name(&mut room) {
             "content" => &mut self.content,
             "emoji_type" => &mut self.emoji_type,
             "file_key" => &mut self.file_key,
@@ -256,9 +264,8 @@ impl<'c> Node<'c> {
     }
 
     pub(super) fn write(&self, out: &mut Out<'_, '_, '_>) {
-        let mut room = [0; 16];
-        let tag = self.tag.and_then(|tag| tag.unescape(&mut room).ok()).unwrap_or_default();
-        match tag {
+        let mut room = [0; 24];
+        match self.tag.map_or("", |tag| tag.name(&mut room)) {
             "a" => self.write_link(out),
             "at" => {
                 if let Some(id) = self.user_id.or(self.user_name) {
@@ -301,6 +308,9 @@ impl<'c> Node<'c> {
         let words = Words::from(words).resolved(self.un_escape);
         const MARKS: [(&str, &str, &str); 4] =
             [("bold", "**", "**"), ("italic", "*", "*"), ("lineThrough", "~~", "~~"), ("underline", "<u>", "</u>")];
+        if self.style.is_none() {
+            return out.prose(words, false);
+        }
         // Marks around nothing but space would be text.
         let visible = words.clone().any(|c| !c.is_whitespace());
         let styled = |style: &str| {
@@ -346,7 +356,12 @@ impl<'c> Node<'c> {
         }
         out.char('\n');
         out.verbatim = true;
-        code().for_each(|c| out.char(c));
+        let mut rest = code();
+        loop {
+            out.str(rest.run());
+            let Some(c) = rest.next() else { break };
+            out.char(c);
+        }
         out.verbatim = false;
         out.gap(Gap::Line);
         fence(out);

@@ -177,7 +177,7 @@ impl<'t> Words<'t> {
     }
 
     /// Takes the characters before the next one that may be more than itself, in one piece.
-    fn run(&mut self) -> &'t str {
+    pub(super) fn run(&mut self) -> &'t str {
         let rest = self.chars.as_raw();
         let (run, after) = rest.split_at_checked(MEANS.find(rest.as_bytes())).unwrap_or((rest, ""));
         self.chars.set_raw(after);
