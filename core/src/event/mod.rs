@@ -9,13 +9,16 @@
 #[cfg(feature = "serde")]
 pub mod decode;
 mod envelope;
+mod members;
 mod reading;
 pub mod typed;
 
 pub use envelope::Layout;
 pub(crate) use envelope::{Malformed, parse, text};
 #[cfg(feature = "webhook")]
-pub(crate) use envelope::{Outline, Place, read};
+pub(crate) use envelope::{Outline, Place};
+#[cfg(feature = "webhook")]
+pub(crate) use members::read;
 #[cfg(feature = "webhook")]
 pub(crate) use typed::Typed;
 

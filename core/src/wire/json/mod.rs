@@ -7,6 +7,7 @@
 //! It does not look for duplicate keys: callers let the last one win (J7).
 
 mod names;
+mod places;
 mod reader;
 mod text;
 mod value;
@@ -15,9 +16,9 @@ use core::fmt;
 use core::ops::Range;
 
 pub(crate) use names::{Member, Name};
+pub(crate) use places::{Item, Sort};
 #[cfg(all(test, feature = "webhook"))]
 pub(crate) use reader::tally::readers;
-pub(crate) use reader::{Item, Sort};
 pub use reader::{MAX_DEPTH, Reader};
 pub use text::{Str, Unescaped};
 pub use value::{Number, Value};

@@ -2,7 +2,8 @@
 //! same order each time.
 
 use super::Error;
-use super::reader::{Item, Reader};
+use super::places::Item;
+use super::reader::Reader;
 
 /// Bytes that are compared at once.
 const WIDTH: usize = 16;

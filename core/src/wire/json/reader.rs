@@ -2,8 +2,9 @@
 
 use core::fmt;
 
+use super::places::{Item, Sort};
 use super::text::SPECIAL;
-use super::{Error, ErrorKind, Number, Str, Value};
+use super::{Error, ErrorKind, Str, Value};
 use crate::wire::scan;
 
 /// How deep arrays and objects may nest: 64 are read, 65 are refused.
@@ -30,34 +31,13 @@ pub(crate) mod tally {
 
 /// What the grammar allows next.
 #[derive(Clone, Copy, Eq, PartialEq)]
-enum Next {
+pub(super) enum Next {
     /// A value: at the start, after a key, after `next_element`.
     Value,
     /// The first member or element, or the end.
     First,
     /// A comma or the end.
     More,
-}
-
-/// What a value is; a string with or without escapes.
-#[derive(Clone, Copy, Eq, PartialEq)]
-pub(crate) enum Sort {
-    Array,
-    Escaped,
-    False,
-    Null,
-    Number,
-    Object,
-    Plain,
-    True,
-}
-
-/// Where a value lies in the text; of a string, what is between its quotes.
-#[derive(Clone, Copy)]
-pub(crate) struct Item {
-    pub(crate) sort: Sort,
-    pub(crate) start: usize,
-    pub(crate) end: usize,
 }
 
 /// Reads one document from its start, each value once, in the order of the text.
@@ -86,12 +66,12 @@ pub(crate) struct Item {
 /// ```
 #[derive(Clone)]
 pub struct Reader<'a> {
-    text: &'a str,
-    at: usize,
+    pub(super) text: &'a str,
+    pub(super) at: usize,
     /// One bit for each open container, the innermost lowest: 1 for an object.
-    stack: u64,
-    depth: u32,
-    next: Next,
+    pub(super) stack: u64,
+    pub(super) depth: u32,
+    pub(super) next: Next,
 }
 
 impl<'a> Reader<'a> {
@@ -182,117 +162,6 @@ impl<'a> Reader<'a> {
         self.at
     }
 
-    // ---- the same by places, for what keeps spans instead of borrows ----
-
-    /// The next value, as a place.
-    #[inline]
-    pub(crate) fn item(&mut self) -> Result<Item, Error> {
-        if self.next == Next::Value
-            && let Some(text) = self.plain_value()
-        {
-            return Ok(text);
-        }
-        self.any_item()
-    }
-
-    /// The value that comes now, if it is plain text, as most are.
-    #[inline]
-    pub(super) fn plain_value(&mut self) -> Option<Item> {
-        let text = self.plain_string(self.at)?;
-        (self.at, self.next) = (text.end.wrapping_add(1), Next::More);
-        Some(text)
-    }
-
-    /// The text from where a key begins, if one comes now.
-    #[inline]
-    pub(super) fn at_key(&self) -> Option<&'a [u8]> {
-        if !self.in_object() {
-            return None;
-        }
-        match self.next {
-            Next::First => Some(self.rest()),
-            Next::More => self.rest().strip_prefix(b","),
-            Next::Value => None,
-        }
-    }
-
-    /// Passes over a key of so many bytes, quotes included, that [`at_key`](Self::at_key) has shown, and over the comma
-    /// before and the colon behind it.
-    #[inline]
-    pub(super) fn pass_key(&mut self, len: usize) -> Item {
-        let start = self.at.wrapping_add(if self.next == Next::More { 2 } else { 1 });
-        let end = start.wrapping_add(len.wrapping_sub(2));
-        (self.at, self.next) = (end.wrapping_add(2), Next::Value);
-        Item { sort: Sort::Plain, start, end }
-    }
-
-    /// The next key of the object, as a place.
-    pub(crate) fn key(&mut self) -> Result<Option<Item>, Error> {
-        // As the platform writes it: no white space, no escapes.
-        if self.in_object() {
-            let start = match (self.next, self.ahead()) {
-                (Next::First, _) => self.at,
-                (Next::More, Some(b',')) => self.at.wrapping_add(1),
-                (Next::More, Some(b'}')) => {
-                    self.close();
-                    return Ok(None);
-                }
-                _ => return self.any_key(),
-            };
-            if let Some(key) = self.plain_string(start)
-                && self.text.as_bytes().get(key.end.wrapping_add(1)) == Some(&b':')
-            {
-                (self.at, self.next) = (key.end.wrapping_add(2), Next::Value);
-                return Ok(Some(key));
-            }
-        }
-        self.any_key()
-    }
-
-    /// Where the value begins that must come now.
-    pub(crate) fn start_of_value(&mut self) -> Result<usize, Error> {
-        self.begin_value().map(|_| self.at)
-    }
-
-    /// A key to be compared with short ones that are known: unescaped in `room` where that is needed, empty where it is
-    /// longer than that.
-    #[inline]
-    pub(crate) fn name<'b>(&self, key: Item, room: &'b mut [u8; 24]) -> &'b [u8]
-    where
-        'a: 'b,
-    {
-        if key.sort == Sort::Plain {
-            return self.text.as_bytes().get(key.start..key.end).unwrap_or_default();
-        }
-        Str::from_raw(self.text_of(key), true).unescape(room).unwrap_or_default().as_bytes()
-    }
-
-    /// What lies there.
-    #[inline]
-    pub(crate) fn value_of(&self, item: Item) -> Value<'a> {
-        let text = self.text_of(item);
-        match item.sort {
-            Sort::Array => Value::Array(text),
-            Sort::Escaped => Value::String(Str::from_raw(text, true)),
-            Sort::False => Value::Bool(false),
-            Sort::Null => Value::Null,
-            Sort::Number => Value::Number(Number { raw: text }),
-            Sort::Object => Value::Object(text),
-            Sort::Plain => Value::String(Str::from_raw(text, false)),
-            Sort::True => Value::Bool(true),
-        }
-    }
-
-    #[inline]
-    fn text_of(&self, item: Item) -> &'a str {
-        self.text.get(item.start..item.end).unwrap_or_default()
-    }
-
-    /// Steps into the object that is the next value (`None`), or gives the value.
-    pub(crate) fn enter_object_or_value(&mut self) -> Result<Option<Value<'a>>, Error> {
-        if self.begin_value()? == b'{' { self.open(true).map(|()| None) } else { self.value().map(Some) }
-    }
-
     fn enter(&mut self, bracket: u8) -> Result<bool, Error> {
         if self.begin_value()? == bracket {
             self.open(bracket == b'{').map(|()| true)
@@ -302,7 +171,7 @@ impl<'a> Reader<'a> {
     }
 
     #[inline(never)]
-    fn any_item(&mut self) -> Result<Item, Error> {
+    pub(super) fn any_item(&mut self) -> Result<Item, Error> {
         let first = self.begin_value()?;
         let start = self.at;
         let sort = match first {
@@ -315,7 +184,7 @@ impl<'a> Reader<'a> {
     }
 
     #[inline(never)]
-    fn any_key(&mut self) -> Result<Option<Item>, Error> {
+    pub(super) fn any_key(&mut self) -> Result<Option<Item>, Error> {
         if !self.next_item(true)? {
             return Ok(None);
         }
@@ -353,7 +222,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The first byte of the value that must come now.
-    fn begin_value(&mut self) -> Result<u8, Error> {
+    pub(super) fn begin_value(&mut self) -> Result<u8, Error> {
         if self.next != Next::Value {
             return self.fail(ErrorKind::Order);
         }
@@ -361,7 +230,7 @@ impl<'a> Reader<'a> {
         self.peek()
     }
 
-    fn open(&mut self, object: bool) -> Result<(), Error> {
+    pub(super) fn open(&mut self, object: bool) -> Result<(), Error> {
         if self.depth >= MAX_DEPTH {
             return self.fail(ErrorKind::Depth);
         }
@@ -392,7 +261,7 @@ impl<'a> Reader<'a> {
     }
 
     #[inline]
-    fn close(&mut self) {
+    pub(super) fn close(&mut self) {
         self.step();
         self.depth = self.depth.wrapping_sub(1);
         self.stack >>= 1;
@@ -400,7 +269,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Whether the innermost open container is an object; `false` where none is open.
-    fn in_object(&self) -> bool {
+    pub(super) fn in_object(&self) -> bool {
         self.stack & 1 == 1
     }
 
@@ -460,16 +329,6 @@ impl<'a> Reader<'a> {
             self.step();
         }
         Ok(())
-    }
-
-    /// The string that begins at `start`, if it is all plain characters.
-    #[cfg_attr(feature = "simd", inline(always))]
-    fn plain_string(&self, start: usize) -> Option<Item> {
-        let (b'"', rest) = self.text.as_bytes().get(start..)?.split_first()? else { return None };
-        let len = SPECIAL.find(rest);
-        let start = start.wrapping_add(1);
-        let item = Item { sort: Sort::Plain, start, end: start.wrapping_add(len) };
-        (rest.get(len) == Some(&b'"')).then_some(item)
     }
 
     /// The string whose opening quote comes next.
@@ -536,11 +395,11 @@ impl<'a> Reader<'a> {
         self.ahead().ok_or(Error { at: self.at, kind: ErrorKind::End })
     }
 
-    fn ahead(&self) -> Option<u8> {
+    pub(super) fn ahead(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
 
-    fn rest(&self) -> &'a [u8] {
+    pub(super) fn rest(&self) -> &'a [u8] {
         self.text.as_bytes().get(self.at..).unwrap_or_default()
     }
 
