@@ -38,7 +38,7 @@ impl fmt::Display for Garbage {
 /// The message at the beginning of `bytes`, which is unmasked where it lies, and how long it is; `None` if there is more
 /// to come.
 pub(super) fn next(bytes: &mut [u8]) -> Result<Option<(Said, usize)>, Garbage> {
-    let Some((opcode, mask, payload)) = head(bytes)? else { return Ok(None) };
+    let Some(Head { opcode, mask, payload }) = head(bytes)? else { return Ok(None) };
     let end = payload.end;
     let Some(content) = bytes.get_mut(payload.clone()) else { return Ok(None) };
     let said = match opcode {
@@ -57,8 +57,15 @@ pub(super) fn next(bytes: &mut [u8]) -> Result<Option<(Said, usize)>, Garbage> {
     Ok(Some((said, end)))
 }
 
-/// Opcode, mask, and where the payload is.
-fn head(bytes: &[u8]) -> Result<Option<(u8, [u8; 4], Range<usize>)>, Garbage> {
+/// Of a ws frame.
+struct Head {
+    opcode: u8,
+    mask: [u8; 4],
+    /// Where it is.
+    payload: Range<usize>,
+}
+
+fn head(bytes: &[u8]) -> Result<Option<Head>, Garbage> {
     let [first, second, rest @ ..] = bytes else { return Ok(None) };
     if second & 0x80 == 0 {
         return Err(Garbage("a ws frame without a mask"));
@@ -82,7 +89,7 @@ fn head(bytes: &[u8]) -> Result<Option<(u8, [u8; 4], Range<usize>)>, Garbage> {
         return Err(Garbage("a message of more than 16 MiB"));
     }
     let start = 2 + more + 4;
-    Ok(Some((first & 15, *mask, start..start + length)))
+    Ok(Some(Head { opcode: first & 15, mask: *mask, payload: start..start + length }))
 }
 
 fn unmask(bytes: &mut [u8], mask: [u8; 4]) {
