@@ -18,7 +18,10 @@ pub(super) struct Tls(TlsConnector);
 
 /// What is in use, by its extra roots. The usual roots and the sessions to resume are tens of kilobytes, the same for
 /// every bot of a process that trusts the same.
-static SHARED: Mutex<Vec<(Box<[u8]>, Weak<ClientConfig>)>> = Mutex::new(Vec::new());
+static SHARED: Mutex<Vec<InUse>> = Mutex::new(Vec::new());
+
+/// The extra roots, and what was made of them.
+type InUse = (Box<[u8]>, Weak<ClientConfig>);
 
 impl std::fmt::Debug for Tls {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
