@@ -30,16 +30,17 @@ impl Frame<'_> {
         self.write_ack_with(w, biz_rt_ms, |w| w.bytes(payload));
     }
 
-    /// How the ack is made of the message, where that is a matter of copying: everywhere but in odd frames.
+    /// How the ack is made of the message, where that is a matter of copying: everywhere but in odd frames, and those of
+    /// 4 GiB.
     pub(crate) fn ack_plan(&self) -> Option<AckPlan> {
         let (payload_start, payload_end) = self.cuts.payload?;
         // A payload that was overridden, or one before an unknown field of the same number, would be in the way.
         let is_plain = self.ascending && self.missing.count() == 0 && !self.cuts.payload_repeated;
         (is_plain && payload_end == self.cuts.payload_end && self.payload.is_some()).then_some(AckPlan {
-            len: self.bytes.len(),
-            headers_end: self.cuts.headers_end,
-            payload_start,
-            payload_end,
+            len: u32::try_from(self.bytes.len()).ok()?,
+            headers_end: u32::try_from(self.cuts.headers_end).ok()?,
+            payload_start: u32::try_from(payload_start).ok()?,
+            payload_end: u32::try_from(payload_end).ok()?,
         })
     }
 
@@ -98,16 +99,16 @@ impl Frame<'_> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct AckPlan {
     /// Bytes of the message.
-    len: usize,
-    headers_end: usize,
-    payload_start: usize,
-    payload_end: usize,
+    len: u32,
+    headers_end: u32,
+    payload_start: u32,
+    payload_end: u32,
 }
 
 impl AckPlan {
     /// Whether this may be the plan of `message`.
     pub(crate) fn is_of(&self, message: &[u8]) -> bool {
-        self.len == message.len()
+        self.len as usize == message.len()
     }
 
     /// Bytes that [`write`](Self::write) appends.
@@ -116,17 +117,19 @@ impl AckPlan {
         let header =
             2_usize.saturating_add(2).saturating_add(BIZ_RT.len()).saturating_add(2).saturating_add(digits(biz_rt_ms));
         let payload = 1_usize.saturating_add(varint_len(payload.len() as u64)).saturating_add(payload.len());
-        let kept = self.len.saturating_sub(self.payload_end.saturating_sub(self.payload_start));
+        let kept = self.len.saturating_sub(self.payload_end.saturating_sub(self.payload_start)) as usize;
         kept.saturating_add(header).saturating_add(payload)
     }
 
     /// Appends the ack, as [`Frame::write_ack`] does.
     pub(crate) fn write(&self, message: &[u8], w: &mut Writer<'_>, biz_rt_ms: u64, payload: &[u8]) {
-        w.bytes(message.get(..self.headers_end).unwrap_or_default());
+        let (head, rest) = message.split_at_checked(self.headers_end as usize).unwrap_or_default();
+        w.bytes(head);
         write_biz_rt(w, biz_rt_ms);
-        w.bytes(message.get(self.headers_end..self.payload_start).unwrap_or_default());
+        let between = self.payload_start.saturating_sub(self.headers_end) as usize;
+        w.bytes(rest.get(..between).unwrap_or_default());
         write_bytes_field(w, PAYLOAD, payload);
-        w.bytes(message.get(self.payload_end..).unwrap_or_default());
+        w.bytes(message.get(self.payload_end as usize..).unwrap_or_default());
     }
 }
 
