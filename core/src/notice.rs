@@ -233,6 +233,8 @@ impl<'s> Report<'s> {
         {
             *place = notice;
             self.len = self.len.saturating_add(1);
+        } else if self.len < cap {
+            count(&mut self.stats.notices_lost);
         }
     }
 

@@ -66,16 +66,24 @@ pub(crate) async fn run<C: Connect, I: Inbox>(
                 break;
             }
             is_late = true;
-            monitor.step(|bot, now| {
-                // The system's clock may have been set since.
-                bot.handle_wall_clock(now, unix_now());
-                bot.handle_timeout(now);
-            });
+            let_time_pass(monitor);
+        }
+        // Nor may data that keeps coming hold up what is due.
+        if !is_late && monitor.read(|bot| bot.poll_timeout().is_some_and(|deadline| deadline.at <= monitor.now())) {
+            let_time_pass(monitor);
         }
         cx.waker().wake_by_ref();
         Poll::Pending
     })
     .await
+}
+
+fn let_time_pass(monitor: &Monitor) {
+    monitor.step(|bot, now| {
+        // The system's clock may have been set since.
+        bot.handle_wall_clock(now, unix_now());
+        bot.handle_timeout(now);
+    });
 }
 
 /// Sets the alarm to `due`; ready when it has rung. One that rings too early is left as it is: deadlines move away with

@@ -166,10 +166,8 @@ impl<C: Connect> Open<C> {
             if !bytes.is_empty() {
                 monitor.step(|bot, now| bot.handle_received(now, lane, self.attempt, bytes));
             }
-            if lane != Lane::Socket {
-                // It may have been a token.
-                bytes.zeroize();
-            }
+            // It may have been a token. The memory is lent again, so that no compiler may leave this out.
+            bytes.fill(0);
             ended
         })
     }

@@ -140,6 +140,7 @@ impl<'a> Mention<'a> {
     }
 
     fn read_id(&mut self, value: Value<'a>) {
+        (self.open_id, self.union_id, self.user_id) = (None, None, None);
         let Value::String(id) = value else { return };
         let starts = |prefix: &str| id.chars().take(prefix.len()).eq(prefix.chars());
         let place = if starts("ou_") {

@@ -37,6 +37,11 @@ impl Arrivals {
         }
     }
 
+    /// All that came in was looked at: what is not complete counts from when it will be.
+    pub(super) fn looked_at(&mut self) {
+        self.len = 0;
+    }
+
     /// When the last byte came in of what ends `unread` bytes before the newest one.
     pub(super) fn of(&mut self, unread: usize) -> Option<Instant> {
         let end = self.total.saturating_sub(unread as u64);
@@ -64,6 +69,18 @@ mod tests {
         assert_eq!(arrivals.of(20), Some(at(1)));
         assert_eq!(arrivals.of(19), Some(at(5)));
         assert_eq!(arrivals.of(0), Some(at(5)));
+    }
+
+    #[test]
+    fn what_was_looked_at_makes_nothing_older() {
+        let mut arrivals = Arrivals::NONE;
+        // Pings, for a minute.
+        (1..=60).for_each(|n| {
+            arrivals.received(Instant::from_millis(n * 1000), 2);
+            arrivals.looked_at();
+        });
+        arrivals.received(Instant::from_millis(61_000), 10);
+        assert_eq!(arrivals.of(0), Some(Instant::from_millis(61_000)));
     }
 
     #[test]

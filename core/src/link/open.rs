@@ -59,7 +59,10 @@ impl Link<'_> {
                 self.platform_answered(shared);
             }
             match step {
-                Ok(Step::Starved) => break,
+                Ok(Step::Starved) => {
+                    self.arrivals.looked_at();
+                    break;
+                }
                 Ok(Step::Text) => count(&mut shared.report.stats.ignored),
                 Ok(Step::Message | Step::TooBig { .. }) if self.phase != Phase::Open => self.intake.consume(),
                 Ok(Step::Message) => {

@@ -183,8 +183,14 @@ fn ids_may_be_an_object_null_or_a_plain_text() {
     let first = Mentions::new(&json).iter().next().unwrap();
     assert_eq!((text(first.mentioned_type), text(first.tenant_key)), ("bot".to_owned(), "t".to_owned()));
     // The last of repeated ids counts as a whole.
-    let twice = Mentions::new(r#"[{"id":{"open_id":"ou_1"},"id":{"user_id":"u"}}]"#);
-    assert!(!twice.of("ou_1"));
+    for last in [r#"{"user_id":"u"}"#, r#""on_2""#, r#""ou_2""#, r#""o\u0075_2""#, "null", "7", "[]"] {
+        for first in [r#"{"open_id":"ou_1"}"#, r#""ou_1""#] {
+            let json = format!(r#"[{{"id":{first},"id":{last}}}]"#);
+            let twice = Mentions::new(&json);
+            assert!(!twice.of("ou_1"), "{json}");
+            assert_eq!(twice.of("ou_2"), last.contains("_2") && !last.contains("on"), "{json}");
+        }
+    }
 }
 
 #[test]

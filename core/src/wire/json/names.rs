@@ -6,25 +6,32 @@ use super::places::Item;
 use super::reader::Reader;
 
 /// Bytes that are compared at once.
+#[cfg(target_pointer_width = "64")]
 const WIDTH: usize = 16;
-/// For small processors that is many, and the tables would take flash.
-const AT_ONCE: bool = cfg!(target_pointer_width = "64");
 
 /// A name that is known, and what it stands for.
 #[derive(Clone, Copy)]
 pub(crate) struct Name<T> {
     name: &'static str,
     means: T,
-    /// The name as it stands in a document, with its quotes; no bit set in `mask` where that is too long.
+    /// For small processors it would be many bytes, and flash.
+    #[cfg(target_pointer_width = "64")]
+    quoted: Quoted,
+}
+
+/// A name as it stands in a document, with its quotes; no bit set in `mask` where that is too long.
+#[cfg(target_pointer_width = "64")]
+#[derive(Clone, Copy)]
+struct Quoted {
     word: u128,
     mask: u128,
 }
 
-impl<T: Copy> Name<T> {
-    /// A name without anything that JSON would escape.
-    pub(crate) const fn new(name: &'static str, means: T) -> Self {
+#[cfg(target_pointer_width = "64")]
+impl Quoted {
+    const fn new(name: &str) -> Self {
         let (mut word, mut mask) = (0, 0);
-        if AT_ONCE && name.len() <= WIDTH.wrapping_sub(2) {
+        if name.len() <= WIDTH.wrapping_sub(2) {
             // From the last byte to the first: each one moves those before it up.
             word = b'"' as u128;
             mask = 0xFF;
@@ -37,7 +44,19 @@ impl<T: Copy> Name<T> {
             word = (word << 8) | b'"' as u128;
             mask = (mask << 8) | 0xFF;
         }
-        Self { name, means, word, mask }
+        Self { word, mask }
+    }
+}
+
+impl<T: Copy> Name<T> {
+    /// A name without anything that JSON would escape.
+    pub(crate) const fn new(name: &'static str, means: T) -> Self {
+        Self {
+            name,
+            means,
+            #[cfg(target_pointer_width = "64")]
+            quoted: Quoted::new(name),
+        }
     }
 
     /// Bytes of the name with its quotes.
@@ -95,20 +114,25 @@ impl Reader<'_> {
     }
 
     /// The name that comes next, if it is known and stands there as the platform writes it.
+    #[cfg(target_pointer_width = "64")]
     #[inline]
     fn find_name<'n, T: Copy>(&self, names: &'n [Name<T>], expected: usize) -> Option<(usize, &'n Name<T>)> {
-        if !AT_ONCE {
-            return None;
-        }
         let text = self.at_key()?;
         let word = u128::from_le_bytes(*text.first_chunk::<WIDTH>()?);
         let is = |name: &Name<T>| {
-            name.mask != 0 && (word ^ name.word) & name.mask == 0 && text.get(name.len()) == Some(&b':')
+            let Quoted { word: quoted, mask } = name.quoted;
+            mask != 0 && (word ^ quoted) & mask == 0 && text.get(name.len()) == Some(&b':')
         };
         if let Some(name) = names.get(expected).filter(|name| is(name)) {
             return Some((expected, name));
         }
         names.iter().enumerate().find(|(_, name)| is(name))
+    }
+
+    /// Small processors read the key first.
+    #[cfg(not(target_pointer_width = "64"))]
+    fn find_name<'n, T: Copy>(&self, _: &'n [Name<T>], _: usize) -> Option<(usize, &'n Name<T>)> {
+        None
     }
 }
 

@@ -47,6 +47,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The text from where a key begins, if one comes now.
+    #[cfg(target_pointer_width = "64")]
     #[inline]
     pub(super) fn at_key(&self) -> Option<&'a [u8]> {
         if !self.in_object() {
