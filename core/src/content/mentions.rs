@@ -103,7 +103,6 @@ impl<'a> Mention<'a> {
             if let Some(Field::Id) = member.means
                 && !member.is_text()
             {
-                (mention.open_id, mention.union_id, mention.user_id) = (None, None, None);
                 match reader.enter_object_or_value().ok()? {
                     Some(value) => mention.read_id(value),
                     None => mention.read_ids(reader)?,
@@ -125,6 +124,7 @@ impl<'a> Mention<'a> {
     }
 
     fn read_ids(&mut self, reader: &mut Reader<'a>) -> Option<()> {
+        (self.open_id, self.union_id, self.user_id) = (None, None, None);
         let mut expected = 0;
         while let Some(member) = reader.member(&IDS, &mut expected).ok()? {
             let item = member.item(reader).ok()?;
