@@ -2,8 +2,9 @@
 
 use core::fmt;
 
-use super::{Form, Reading, known};
-use crate::wire::json::{Name, Reader, Str, Value};
+use super::{Form, Reading};
+use crate::wire::json::record::{self, Level};
+use crate::wire::json::{Name, Reader, Span, Str, Value};
 
 /// The entries of a message's `mentions`, borrowed. `Debug` shows the size only.
 #[derive(Clone, Copy)]
@@ -98,85 +99,49 @@ impl<'a> Mention<'a> {
     /// Reads an entry whose brace the reader has just passed. The array was validated as a whole: there is no error to
     /// tell of.
     fn read(reader: &mut Reader<'a>) -> Option<Self> {
-        let (mut mention, mut expected) = (Self::default(), 0);
-        while let Some(member) = reader.member(&ENTRY, &mut expected).ok()? {
-            if let Some(Field::Id) = member.means
-                && !member.is_text()
-            {
-                match reader.enter_object_or_value().ok()? {
-                    Some(value) => mention.read_id(value),
-                    None => mention.read_ids(reader)?,
-                }
-                continue;
-            }
-            let item = member.item(reader).ok()?;
-            let value = reader.value_of(item);
-            match member.means {
-                Some(Field::Id) => mention.read_id(value),
-                Some(Field::Key) => mention.key = known(value),
-                Some(Field::MentionedType) => mention.mentioned_type = known(value),
-                Some(Field::Name) => mention.name = known(value),
-                Some(Field::TenantKey) => mention.tenant_key = known(value),
-                _ => {}
-            }
-        }
-        Some(mention)
-    }
-
-    fn read_ids(&mut self, reader: &mut Reader<'a>) -> Option<()> {
-        (self.open_id, self.union_id, self.user_id) = (None, None, None);
-        let mut expected = 0;
-        while let Some(member) = reader.member(&IDS, &mut expected).ok()? {
-            let item = member.item(reader).ok()?;
-            let place = match member.means {
-                Some(Field::OpenId) => &mut self.open_id,
-                Some(Field::UnionId) => &mut self.union_id,
-                Some(Field::UserId) => &mut self.user_id,
-                _ => continue,
+        let mut places = [Span::NONE; PLACES];
+        record::read(reader, &LEVELS, &mut places).ok()?;
+        let [id, mut open_id, mut union_id, mut user_id, key, mentioned_type, name, tenant_key] = places;
+        if let Some(text) = id.string(reader.text()) {
+            let starts = |prefix: &str| text.chars().take(prefix.len()).eq(prefix.chars());
+            let place = if starts("ou_") {
+                &mut open_id
+            } else if starts("on_") {
+                &mut union_id
+            } else {
+                &mut user_id
             };
-            *place = known(reader.value_of(item));
+            *place = if text.is_empty() { Span::NONE } else { id };
         }
-        Some(())
-    }
-
-    fn read_id(&mut self, value: Value<'a>) {
-        (self.open_id, self.union_id, self.user_id) = (None, None, None);
-        let Value::String(id) = value else { return };
-        let starts = |prefix: &str| id.chars().take(prefix.len()).eq(prefix.chars());
-        let place = if starts("ou_") {
-            &mut self.open_id
-        } else if starts("on_") {
-            &mut self.union_id
-        } else {
-            &mut self.user_id
-        };
-        *place = known(value);
+        let str = |span: Span| span.str(reader.text());
+        Some(Self {
+            key: str(key),
+            open_id: str(open_id),
+            union_id: str(union_id),
+            user_id: str(user_id),
+            name: str(name),
+            mentioned_type: str(mentioned_type),
+            tenant_key: str(tenant_key),
+        })
     }
 }
 
-/// What the names in an entry stand for.
-#[derive(Clone, Copy)]
-enum Field {
-    Id,
-    Key,
-    MentionedType,
-    Name,
-    OpenId,
-    TenantKey,
-    UnionId,
-    UserId,
-}
-
-// Both in the order in which the platform writes them.
-const ENTRY: [Name<Field>; 5] = [
-    Name::new("id", Field::Id),
-    Name::new("key", Field::Key),
-    Name::new("mentioned_type", Field::MentionedType),
-    Name::new("name", Field::Name),
-    Name::new("tenant_key", Field::TenantKey),
+/// An entry, and its `id` where that is an object; both in the order in which the platform writes them.
+static LEVELS: [Level; 2] = [
+    Level {
+        names: &[
+            Name::level("id", 0, 1),
+            Name::id("key", 4),
+            Name::id("mentioned_type", 5),
+            Name::id("name", 6),
+            Name::id("tenant_key", 7),
+        ],
+        first: 0,
+        last: 7,
+    },
+    Level { names: &[Name::id("open_id", 1), Name::id("union_id", 2), Name::id("user_id", 3)], first: 1, last: 3 },
 ];
-const IDS: [Name<Field>; 3] =
-    [Name::new("open_id", Field::OpenId), Name::new("union_id", Field::UnionId), Name::new("user_id", Field::UserId)];
+const PLACES: usize = 8;
 
 #[derive(Clone)]
 struct Entries<'a> {

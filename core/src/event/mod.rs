@@ -14,9 +14,10 @@ mod reading;
 pub mod typed;
 
 pub use envelope::Layout;
-pub(crate) use envelope::{Malformed, parse, text};
 #[cfg(feature = "webhook")]
-pub(crate) use envelope::{Outline, Place};
+pub(crate) use envelope::Outline;
+pub(crate) use envelope::{Malformed, parse, text};
+pub(crate) use members::Field;
 #[cfg(feature = "webhook")]
 pub(crate) use members::read;
 #[cfg(feature = "webhook")]
@@ -132,28 +133,28 @@ impl<'a> Event<'a> {
     pub fn body(&self) -> &'a str {
         match self.spans.envelope {
             Envelope::Card => self.json,
-            _ => self.spans.body.text(self.json),
+            _ => self.spans.text(Field::Event, self.json),
         }
     }
 
     /// `header.event_type` (v2) or `event.type` (v1), such as `im.message.receive_v1`.
     pub fn event_type(&self) -> Option<Str<'a>> {
-        self.spans.event_type.str(self.json)
+        self.spans.str(Field::EventType, self.json)
     }
 
     /// `header.event_id` (v2) or `uuid` (v1): the same in every redelivery.
     pub fn event_id(&self) -> Option<Str<'a>> {
-        self.spans.event_id.str(self.json)
+        self.spans.str(Field::EventId, self.json)
     }
 
     /// The customer organisation the event belongs to.
     pub fn tenant_key(&self) -> Option<Str<'a>> {
-        self.spans.tenant_key.str(self.json)
+        self.spans.str(Field::TenantKey, self.json)
     }
 
     /// When the event arose; `None` when that is unknown.
     pub fn create_time(&self) -> Option<UnixMillis> {
-        self.spans.create_time
+        self.spans.event_time(self.json)
     }
 
     /// The platform's `trace_id` of this delivery, cut to 48 bytes.
@@ -202,10 +203,10 @@ pub struct Message<'a> {
 }
 
 macro_rules! fields {
-    ($($(#[$doc:meta])* $name:ident = $($path:ident).+;)*) => {
+    ($($(#[$doc:meta])* $name:ident = $field:ident;)*) => {
         $($(#[$doc])*
         pub fn $name(&self) -> Option<Str<'a>> {
-            self.spans.$($path).+.str(self.json)
+            self.spans.str(Field::$field, self.json)
         })*
     };
 }
@@ -213,35 +214,35 @@ macro_rules! fields {
 impl<'a> Message<'a> {
     fields! {
         /// `oc_…`
-        chat_id = message.chat_id;
+        chat_id = ChatId;
         /// `p2p` (`private` in envelope v1), `group`, `topic_group` or a value of the future: see
         /// [`is_p2p`](Self::is_p2p).
-        chat_type = message.chat_type;
+        chat_type = ChatType;
         /// `om_…`
-        message_id = message.message_id;
+        message_id = MessageId;
         /// `text`, `post`, `image`, …
-        message_type = message.message_type;
+        message_type = MessageType;
         /// The message this one replies to.
-        parent_id = message.parent_id;
+        parent_id = ParentId;
         /// The first message of the reply chain; not a topic id.
-        root_id = message.root_id;
+        root_id = RootId;
         /// `omt_…`, the topic.
-        thread_id = message.thread_id;
+        thread_id = ThreadId;
     }
 
     /// JSON inside this JSON string: unescape it, then read it again. `None` for messages of envelope v1.
     pub fn content(&self) -> Option<Str<'a>> {
-        if self.is_legacy() { None } else { self.spans.message.content.str(self.json) }
+        if self.is_legacy() { None } else { self.spans.str(Field::Content, self.json) }
     }
 
     /// When it was written; `None` when that is unknown.
     pub fn create_time(&self) -> Option<UnixMillis> {
-        self.spans.message.create_time
+        self.spans.message_time(self.json)
     }
 
     /// The `mentions` array as JSON text, empty when there is none.
     pub fn mentions(&self) -> &'a str {
-        if self.is_legacy() { "" } else { self.spans.message.mentions.text(self.json) }
+        if self.is_legacy() { "" } else { self.spans.text(Field::Mentions, self.json) }
     }
 
     /// Who wrote it.
@@ -260,14 +261,14 @@ pub struct Sender<'a> {
 impl<'a> Sender<'a> {
     fields! {
         /// `ou_…`, one per person and app.
-        open_id = sender.open_id;
+        open_id = OpenId;
         /// `user`, `app` or a value of the future.
-        sender_type = sender.sender_type;
+        sender_type = SenderType;
         /// The sender's organisation.
-        tenant_key = sender.tenant_key;
+        tenant_key = SenderTenantKey;
         /// `on_…`, one per person and developer.
-        union_id = sender.union_id;
+        union_id = UnionId;
         /// One per person and organisation; needs a scope.
-        user_id = sender.user_id;
+        user_id = UserId;
     }
 }

@@ -4,7 +4,7 @@
 #[cfg(feature = "webhook")]
 use super::session::Answer;
 use super::session::{Screened, Session};
-use crate::event::{DeliveryId, Event};
+use crate::event::{DeliveryId, Event, Field};
 use crate::fault::DropReason;
 use crate::gate;
 use crate::notice::{Report, count};
@@ -19,11 +19,11 @@ impl Session<'_> {
         let (json, spans) = (event.json(), event.layout());
         let serial = self.serial.saturating_add(1);
         let message = event.message();
-        let event_key = key(b'e', spans.event_id.str(json));
+        let event_key = key(b'e', spans.str(Field::EventId, json));
         let message_key = message.and_then(|message| key(b'm', message.message_id()));
         let actor = event.actor();
         let own_app = |app: Option<Str<'_>>| key(b'a', app).map(|app| app == self.app);
-        let foreign = own_app(spans.app_id.str(json)) == Some(false);
+        let foreign = own_app(spans.str(Field::AppId, json)) == Some(false);
         let acted_self = actor.and_then(|actor| own_app(actor.app_id)) == Some(true);
         let is_bot = actor.is_some_and(|actor| gate::is_bot(&actor));
         // Nobody asks in which chat a person speaks while no bot has spoken in any.

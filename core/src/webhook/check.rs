@@ -1,14 +1,14 @@
 //! The order of checks (protocol section 17.3): nothing is parsed before its signature, nothing decrypted that cannot be
 //! meant for us, nothing used that was not checked.
 
-use super::members::{Members, Token};
+use super::members::{Body, Token};
 use super::refusal::{Refusal, Reply};
 use super::request::RequestHead;
 use super::{Freshness, SecretHash, Webhook, seal};
 use crate::event::{Envelope, Layout};
 use crate::text::Short;
 use crate::time::UnixMillis;
-use crate::wire::json::{Str, Value, range_in, write_str_escaped_inner};
+use crate::wire::json::{Str, range_in, write_str_escaped_inner};
 use crate::wire::writer::{TooSmall, Writer};
 
 /// The longest body without a signature: verifying a URL takes some 200 bytes.
@@ -142,19 +142,20 @@ impl Webhook<'_> {
             self.check_age(head, unix)?;
         }
         let (text, is_padded) = self.open(body)?;
-        let read = Members::read(text);
+        let read = Body::read(text);
         if !is_padded {
             return Err(Refusal::Undecryptable);
         }
-        let (members, outline) = read.map_err(|_| Refusal::NotJson)?;
-        if members.is_verification(&outline) {
-            self.check_token(members.token, Proof::None)?;
-            return Ok(Checked::Challenge(Challenge(members.challenge.ok_or(Refusal::NotJson)?)));
+        let read = read.map_err(|_| Refusal::NotJson)?;
+        if read.is_verification() {
+            self.check_token(read.token(), Proof::None)?;
+            return Ok(Checked::Challenge(Challenge(read.challenge().ok_or(Refusal::NotJson)?)));
         }
         if proof == Proof::None && self.needs_signature() {
             return Err(Refusal::SignatureMissing);
         }
-        let token = match outline.envelope() {
+        let header_token = read.header_token();
+        let token = match read.0.envelope() {
             // Its own token is for updating the card; that it knows ours is what the signature says.
             Some(Envelope::Card) => {
                 // With a key it would have been signed.
@@ -166,10 +167,10 @@ impl Webhook<'_> {
                 }
                 None
             }
-            Some(Envelope::V1) => Some(members.token),
-            Some(Envelope::V2) => Some(members.header_token),
-            None if matches!(members.header_token, Token::Missing) => Some(members.token),
-            None => Some(members.header_token),
+            Some(Envelope::V1) => Some(read.token()),
+            Some(Envelope::V2) => Some(header_token),
+            None if matches!(header_token, Token::Missing) => Some(read.token()),
+            None => Some(header_token),
         };
         if let Some(token) = token {
             if matches!(proof, Proof::OldCard(_)) {
@@ -183,7 +184,7 @@ impl Webhook<'_> {
             Proof::OldCard(digest) => Some(digest),
         };
         let request_id = Short::from_bytes(head.request_id());
-        Ok(Checked::Posted(Posted { json: outline.text, layout: outline.layout().ok(), digest, request_id }))
+        Ok(Checked::Posted(Posted { json: read.0.text, layout: read.0.layout().ok(), digest, request_id }))
     }
 
     /// What the signature proves. Nothing but the bytes as they came is looked at.
@@ -217,12 +218,12 @@ impl Webhook<'_> {
     /// The text of a body, decrypted if it is encrypted, and whether that went well. What stands beside `encrypt` is not
     /// looked at.
     fn open<'b>(&self, body: &'b mut [u8]) -> Result<(&'b [u8], bool), Refusal> {
-        let (members, outline) = Members::read(body).map_err(|_| Refusal::NotJson)?;
-        let Some(encrypt) = members.encrypt else { return Ok((body, true)) };
-        let Value::String(base64) = encrypt else { return Err(Refusal::Undecryptable) };
+        let read = Body::read(body).map_err(|_| Refusal::NotJson)?;
+        let Some(encrypt) = read.encrypt() else { return Ok((body, true)) };
+        let Ok(base64) = encrypt else { return Err(Refusal::Undecryptable) };
         // A byte order mark may stand before the text.
-        let skipped = body.len().saturating_sub(outline.text.len());
-        let range = range_in(outline.text, base64.raw()).ok_or(Refusal::Undecryptable)?;
+        let skipped = body.len().saturating_sub(read.0.text.len());
+        let range = range_in(read.0.text, base64.raw()).ok_or(Refusal::Undecryptable)?;
         let escaped = base64.has_escapes();
         if self.encrypt_key().is_none() {
             return Err(Refusal::Undecryptable);

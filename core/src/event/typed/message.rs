@@ -2,7 +2,7 @@
 
 use super::fields::{Field as _, elements, find, view};
 use super::people::Ids;
-use crate::event::{Envelope, Message};
+use crate::event::{Envelope, Field, Message};
 use crate::time::UnixMillis;
 use crate::wire::json::Str;
 
@@ -26,12 +26,12 @@ impl<'a> Message<'a> {
 
     /// `text` of envelope v1, mentions as `<at …>` tags. `None` for other messages.
     pub fn legacy_text(&self) -> Option<Str<'a>> {
-        if self.is_legacy() { self.spans.message.content.str(self.json) } else { None }
+        if self.is_legacy() { self.spans.str(Field::Content, self.json) } else { None }
     }
 
     /// `text_without_at_bot` of envelope v1. `None` for other messages.
     pub fn legacy_text_without_at_bot(&self) -> Option<Str<'a>> {
-        if self.is_legacy() { self.spans.message.mentions.str(self.json) } else { None }
+        if self.is_legacy() { self.spans.str(Field::Mentions, self.json) } else { None }
     }
 
     /// The chat the sender looked at when writing to the bot's assistant window.
@@ -50,7 +50,7 @@ impl<'a> Message<'a> {
     }
 
     fn body(&self) -> &'a str {
-        self.spans.body.text(self.json)
+        self.spans.text(Field::Event, self.json)
     }
 }
 

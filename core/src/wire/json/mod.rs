@@ -9,17 +9,19 @@
 mod names;
 mod places;
 mod reader;
+pub(crate) mod record;
 mod text;
 mod value;
 
 use core::fmt;
 use core::ops::Range;
 
-pub(crate) use names::{Member, Name};
+pub(crate) use names::Name;
 pub(crate) use places::{Item, Sort};
 #[cfg(all(test, feature = "webhook"))]
 pub(crate) use reader::tally::readers;
 pub use reader::{MAX_DEPTH, Reader};
+pub(crate) use record::Span;
 pub use text::{Str, Unescaped};
 pub use value::{Number, Value};
 

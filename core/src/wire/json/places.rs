@@ -6,7 +6,7 @@ use super::text::SPECIAL;
 use super::{Error, Number, Str, Value};
 
 /// What a value is; a string with or without escapes.
-#[derive(Clone, Copy, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Sort {
     Array,
     Escaped,
@@ -46,28 +46,28 @@ impl<'a> Reader<'a> {
         Some(text)
     }
 
-    /// The text from where a key begins, if one comes now.
+    /// Where a key begins, if one comes now.
     #[cfg(target_pointer_width = "64")]
     #[inline]
-    pub(super) fn at_key(&self) -> Option<&'a [u8]> {
-        if !self.in_object() {
-            return None;
-        }
+    pub(super) fn start_of_key(&self) -> Option<usize> {
         match self.next {
-            Next::First => Some(self.rest()),
-            Next::More => self.rest().strip_prefix(b","),
+            _ if !self.in_object() => None,
+            Next::First => Some(self.at),
+            Next::More => (self.ahead() == Some(b',')).then_some(self.at.wrapping_add(1)),
             Next::Value => None,
         }
     }
 
-    /// Passes over a key of so many bytes, quotes included, that [`at_key`](Self::at_key) has shown, and over the comma
-    /// before and the colon behind it.
+    /// Passes over a key and the colon that ends there, where they were seen.
+    #[cfg(target_pointer_width = "64")]
     #[inline]
-    pub(super) fn pass_key(&mut self, len: usize) -> Item {
-        let start = self.at.wrapping_add(if self.next == Next::More { 2 } else { 1 });
-        let end = start.wrapping_add(len.wrapping_sub(2));
-        (self.at, self.next) = (end.wrapping_add(2), Next::Value);
-        Item { sort: Sort::Plain, start, end }
+    pub(super) fn pass_key(&mut self, end: usize) {
+        (self.at, self.next) = (end, Next::Value);
+    }
+
+    /// All of the document.
+    pub(crate) fn text(&self) -> &'a str {
+        self.text
     }
 
     /// The next key of the object, as a place.
@@ -91,11 +91,6 @@ impl<'a> Reader<'a> {
             }
         }
         self.any_key()
-    }
-
-    /// Where the value begins that must come now.
-    pub(crate) fn start_of_value(&mut self) -> Result<usize, Error> {
-        self.begin_value().map(|_| self.at)
     }
 
     /// A key to be compared with short ones that are known: unescaped in `room` where that is needed, empty where it is
@@ -134,7 +129,12 @@ impl<'a> Reader<'a> {
 
     /// Steps into the object that is the next value (`None`), or gives the value.
     pub(crate) fn enter_object_or_value(&mut self) -> Result<Option<Value<'a>>, Error> {
-        if self.begin_value()? == b'{' { self.open(true).map(|()| None) } else { self.value().map(Some) }
+        Ok(self.enter_object_or_item()?.map(|item| self.value_of(item)))
+    }
+
+    /// The same with a place.
+    pub(crate) fn enter_object_or_item(&mut self) -> Result<Option<Item>, Error> {
+        if self.begin_value()? == b'{' { self.open(true).map(|()| None) } else { self.item().map(Some) }
     }
 
     /// The string that begins at `start`, if it is all plain characters.
