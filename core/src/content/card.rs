@@ -57,16 +57,15 @@ impl Walk<'_> {
             }
             let wanted = key.is_none_or(|key| holds_elements(&key));
             match next_byte(self.json, &self.reader) {
-                Some(b'{') if wanted => match self.leaf() {
-                    Some(node) => {
-                        node.write(out);
-                        self.reader.skip().ok()?;
-                    }
-                    None => {
-                        self.reader.enter_object().ok()?;
+                Some(b'{') if wanted => {
+                    let is_leaf = self.is_leaf()?;
+                    self.reader.enter_object().ok()?;
+                    if is_leaf {
+                        Node::read(&mut self.reader)?.write(out);
+                    } else {
                         self.open(true, false);
                     }
-                },
+                }
                 Some(b'[') if wanted => {
                     self.reader.enter_array().ok()?;
                     self.open(false, !in_object);
@@ -83,17 +82,17 @@ impl Walk<'_> {
         Some(())
     }
 
-    /// The element that comes next, if it has no others in it.
-    fn leaf(&self) -> Option<Node<'_>> {
-        let (mut ahead, mut node) = (self.reader.clone(), Node::default());
+    /// Whether the element that comes next has no others in it.
+    fn is_leaf(&self) -> Option<bool> {
+        let mut ahead = self.reader.clone();
         ahead.enter_object().ok()?;
         while let Some(key) = ahead.next_key().ok()? {
             if holds_elements(&key) && matches!(next_byte(self.json, &ahead), Some(b'{' | b'[')) {
-                return None;
+                return Some(false);
             }
-            node.member(key, ahead.value().ok()?);
+            ahead.skip().ok()?;
         }
-        Some(node)
+        Some(true)
     }
 
     fn open(&mut self, object: bool, inline: bool) {

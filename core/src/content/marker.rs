@@ -193,6 +193,7 @@ fn todo(content: &Content<'_>, out: &mut Out<'_, '_, '_>) {
                 match step {
                     Step::Paragraph => out.gap(Gap::Line),
                     Step::Node(node) => node.write(out),
+                    Step::Text(text) => out.prose(text.into(), false),
                 }
             }
         }

@@ -70,11 +70,12 @@ pub use kind::Kind;
 pub use mentions::{Mention, Mentions};
 pub use resource::{Resource, ResourceKind, Resources};
 
-use crate::wire::json::{Error, Reader, Str, Value};
+use crate::wire::json::{Reader, Str, Value};
 use crate::wire::scan;
 use crate::wire::writer::{TooSmall, Writer};
 use mentions::Lookup;
 use out::{Out, Style};
+use post::Top;
 use prose::Words;
 
 /// Which of the two texts is wanted (protocol section 12.3).
@@ -109,44 +110,40 @@ pub struct Reading<'a> {
 /// What makes a text of content.
 type Render<'c> = fn(&Content<'c>, &mut Out<'_, '_, '_>);
 
-#[derive(Clone, Copy, Eq, PartialEq)]
-enum Source {
+#[derive(Clone, Copy)]
+enum Source<'c> {
     /// Neither parsed nor text.
     Broken,
-    Json,
+    Json(Top<'c>),
     Plain,
+    /// The text of a JSON that is not at hand.
+    Text,
 }
 
 /// The content of a message, borrowed. `Debug` shows kind and size only: what people write is not for logs.
 #[derive(Clone, Copy)]
 pub struct Content<'c> {
     kind: Kind,
-    source: Source,
+    source: Source<'c>,
     json: &'c str,
-    /// The member `text`, which most have.
-    text: Option<Str<'c>>,
 }
 
 impl<'c> Content<'c> {
     /// Content as it stands in a message of envelope v2, unescaped, with the message's type: its text, or a [`Kind`].
     pub fn new(message_type: impl Into<Kind>, json: &'c str) -> Self {
-        let (source, text) = match text_of(json) {
-            Ok(text) => (Source::Json, text),
-            Err(_) => (Source::Broken, None),
-        };
-        Self { kind: message_type.into(), source, json, text }
+        let source = Top::read(json).map_or(Source::Broken, Source::Json);
+        Self { kind: message_type.into(), source, json }
     }
 
     /// Text that no JSON is around: `text` of a v1 message (protocol section 11.4). `<at open_id="…">name</at>` in it
     /// is read as in the Markdown of posts.
     pub fn plain(text: &'c str) -> Self {
-        Self { kind: Kind::Text, source: Source::Plain, json: text, text: None }
+        Self { kind: Kind::Text, source: Source::Plain, json: text }
     }
 
     /// The content of a message of the kind text, whose JSON is not at hand: only its text can be asked for.
     pub(crate) fn of_text(text: &'c str) -> Self {
-        let text = Some(Str::from_raw(text, false)).filter(|text| !text.is_empty());
-        Self { kind: Kind::Text, source: Source::Json, json: "{}", text }
+        Self { kind: Kind::Text, source: Source::Text, json: text }
     }
 
     /// Which kind of message it is.
@@ -162,7 +159,7 @@ impl<'c> Content<'c> {
     /// Whether [`json`](Self::json) is JSON; if not, only it is left: there is no text (but of [`plain`](Self::plain)),
     /// no field and no resource.
     pub fn is_json(&self) -> bool {
-        self.source == Source::Json
+        matches!(self.source, Source::Json(_))
     }
 
     /// The last member of that name at the top level, such as `chat_id` of a share_chat or `latitude` of a location.
@@ -217,7 +214,7 @@ impl<'c> Content<'c> {
     }
 
     fn render_words(&self, out: &mut Out<'_, '_, '_>) {
-        out.prose(Words::of(self.known("text")), false);
+        out.prose(Words::of(self.own_text()), false);
     }
 
     fn write_by(&self, render: Render<'c>, w: &mut Writer<'_>, reading: Reading<'_>) {
@@ -241,15 +238,24 @@ impl<'c> Content<'c> {
         match (self.source, self.kind) {
             (Source::Broken, _) => {}
             (Source::Plain, _) => out.prose(Str::from_raw(self.json, false).into(), true),
-            (Source::Json, Kind::Interactive) => card::write(self, out),
-            (Source::Json, Kind::Post) => post::write(self.json, out),
-            (Source::Json, _) => marker::write(self, out),
+            (Source::Json(_), Kind::Interactive) => card::write(self, out),
+            (Source::Json(top), Kind::Post) => post::write(top, out),
+            (Source::Json(_) | Source::Text, _) => marker::write(self, out),
         }
     }
 
     /// The field as text, if there is any.
     fn known(&self, name: &str) -> Option<Str<'c>> {
-        if name == "text" { self.text } else { self.field(name).and_then(known) }
+        if name == "text" { self.own_text() } else { self.field(name).and_then(known) }
+    }
+
+    /// The member `text`, which most have.
+    fn own_text(&self) -> Option<Str<'c>> {
+        match &self.source {
+            Source::Json(top) => top.text(),
+            Source::Text => Some(Str::from_raw(self.json, false)).filter(|text| !text.is_empty()),
+            Source::Broken | Source::Plain => None,
+        }
     }
 }
 
@@ -266,21 +272,6 @@ fn known(value: Value<'_>) -> Option<Str<'_>> {
         Value::Number(number) => Some(Str::from_raw(number.raw(), false)),
         _ => None,
     }
-}
-
-/// Reads all of a document, and its member `text` if it is an object that has one.
-fn text_of(json: &str) -> Result<Option<Str<'_>>, Error> {
-    let (mut reader, mut text) = (Reader::new(json), None);
-    if reader.enter_object()? {
-        while let Some(key) = reader.next_key()? {
-            let value = reader.value()?;
-            if key == "text" {
-                text = known(value);
-            }
-        }
-    }
-    reader.finish()?;
-    Ok(text)
 }
 
 /// The last member of an object whose key `is` it; nothing for any other value.

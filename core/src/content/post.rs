@@ -1,14 +1,15 @@
 //! Rich text: which of its shapes a post has, its nodes, and what they read like (protocol section 12.2).
 
+use super::known;
 use super::marker;
 use super::out::{Gap, Out};
 use super::prose::Words;
-use super::{known, member};
-use crate::wire::json::{Reader, Str, Value};
+use crate::wire::json::record::{self, Level, Place};
+use crate::wire::json::{Error, Name, Reader, Span, Str, Value};
 
 /// Writes a post. Whatever its shape, it is never dropped.
-pub(super) fn write(json: &str, out: &mut Out<'_, '_, '_>) {
-    let post = Post::of(json);
+pub(super) fn write(top: Top<'_>, out: &mut Out<'_, '_, '_>) {
+    let post = Post::of(top);
     if let Some(title) = post.title {
         out.str("# ");
         out.prose(title.into(), false);
@@ -23,15 +24,75 @@ pub(super) fn write(json: &str, out: &mut Out<'_, '_, '_>) {
         match step {
             Step::Paragraph => out.gap(Gap::Paragraph),
             Step::Node(node) => node.write(out),
+            Step::Text(text) => out.prose(text.into(), false),
         }
     }
     for step in post.files() {
         match step {
             Step::Paragraph => out.gap(Gap::Paragraph),
             Step::Node(file) => {
-                marker::file(out, if file.folder { "folder" } else { "file" }, file.file_key, file.file_name);
+                let what = if file.is_folder() { "folder" } else { "file" };
+                marker::file(out, what, file.str(Part::FileKey), file.str(Part::FileName));
             }
+            Step::Text(_) => marker::file(out, "file", None, None),
         }
+    }
+}
+
+/// What a post, or one of its languages, is read by; `text` is that of other kinds too. By the number of its place.
+#[derive(Clone, Copy)]
+#[repr(u8)]
+enum Member {
+    Text,
+    Title,
+    Content,
+    ContentV2,
+    Files,
+    Post,
+}
+
+static TOP: [Level; 1] = [Level {
+    names: &[
+        Name::id("text", Member::Text as u8),
+        Name::id("title", Member::Title as u8),
+        Name::any("content", Member::Content as u8),
+        Name::array("content_v2", Member::ContentV2 as u8),
+        Name::array("files", Member::Files as u8),
+        Name::any("post", Member::Post as u8),
+    ],
+    first: Member::Text as u8,
+    last: Member::Post as u8,
+}];
+
+/// The members of a content's top level that are known, read once.
+#[derive(Clone, Copy)]
+pub(super) struct Top<'c> {
+    json: &'c str,
+    members: [Span; 6],
+}
+
+impl<'c> Top<'c> {
+    /// Reads and validates all of a document.
+    pub(super) fn read(json: &'c str) -> Result<Self, Error> {
+        let (mut reader, mut top) = (Reader::new(json), Self { json, members: [Span::NONE; 6] });
+        if reader.enter_object()? {
+            record::read(&mut reader, &TOP, &mut top.members)?;
+        }
+        reader.finish()?;
+        Ok(top)
+    }
+
+    /// Of a document that was validated before.
+    fn of(json: &'c str) -> Self {
+        Self { json, members: record::of(json, &TOP) }
+    }
+
+    pub(super) fn text(&self) -> Option<Str<'c>> {
+        self.member(Member::Text).str(self.json)
+    }
+
+    fn member(&self, member: Member) -> Span {
+        self.members.get(member as usize).copied().unwrap_or(Span::NONE)
     }
 }
 
@@ -48,13 +109,13 @@ pub(super) struct Post<'c> {
 
 impl<'c> Post<'c> {
     /// Flat, else the first language of zh_cn, en_us, ja_jp and any other, else the same one level down in `post`.
-    pub(super) fn of(json: &'c str) -> Self {
-        let flat = Self::read(json);
+    pub(super) fn of(top: Top<'c>) -> Self {
+        let flat = Self::flat(top);
         if flat.paragraphs.is_some() {
             return flat;
         }
-        let inner = member(json, |key| *key == "post");
-        let language = Self::language(json).or_else(|| match inner {
+        let inner = top.member(Member::Post).value(top.json);
+        let language = Self::language(top.json).or_else(|| match inner {
             Some(Value::Object(inner)) => Self::language(inner),
             _ => None,
         });
@@ -72,7 +133,7 @@ impl<'c> Post<'c> {
         reader.enter_object().ok()?;
         while let Some(key) = reader.next_key().ok()? {
             let Value::Object(value) = reader.value().ok()? else { continue };
-            let post = Self::read(value);
+            let post = Self::flat(Top::of(value));
             let rank = ["zh_cn", "en_us", "ja_jp"].iter().position(|name| key == *name).unwrap_or(3);
             // One with only a title is better than nothing, but no more than that.
             let rank = match post {
@@ -87,36 +148,17 @@ impl<'c> Post<'c> {
         best.map(|(_, post)| post)
     }
 
-    fn read(json: &'c str) -> Self {
-        let mut post = Self::default();
-        // The text was validated as a whole: there is no error to tell of.
-        let _ = post.read_members(json);
-        post
-    }
-
-    fn read_members(&mut self, json: &'c str) -> Option<()> {
-        let mut reader = Reader::new(json);
-        let (mut content, mut content_v2, mut files) = (None, None, None);
-        reader.enter_object().ok()?;
-        while let Some(key) = reader.next_key().ok()? {
-            let value = reader.value().ok()?;
-            if key == "title" {
-                self.title = known(value);
-            } else if key == "content" {
-                content = Some(value);
-            } else if key == "content_v2" {
-                content_v2 = Some(value);
-            } else if key == "files" {
-                files = Some(value);
-            } else if key == "text" {
-                self.text = known(value);
-            }
+    fn flat(top: Top<'c>) -> Self {
+        let array = |member| match top.member(member).value(top.json) {
+            Some(Value::Array(array)) => Some(array),
+            _ => None,
+        };
+        Self {
+            title: top.member(Member::Title).str(top.json),
+            paragraphs: array(Member::ContentV2).or(array(Member::Content)),
+            files: array(Member::Files),
+            text: top.text().or(top.member(Member::Content).value(top.json).and_then(known)),
         }
-        let array = |value| if let Some(Value::Array(array)) = value { Some(array) } else { None };
-        self.paragraphs = array(content_v2).or(array(content));
-        self.files = array(files);
-        self.text = self.text.or(content.and_then(known));
-        Some(())
     }
 
     pub(super) fn nodes(&self) -> Nodes<'c> {
@@ -132,6 +174,8 @@ impl<'c> Post<'c> {
 pub(super) enum Step<'c> {
     Node(Node<'c>),
     Paragraph,
+    /// Text in the place of a node.
+    Text(Str<'c>),
 }
 
 /// Walks paragraphs and their nodes. A node outside a paragraph is one of its own; text in the place of a node is text.
@@ -179,17 +223,10 @@ impl<'c> Iterator for Nodes<'c> {
                 }
                 return Some(Step::Paragraph);
             };
-            let node = match value {
-                Value::Object(node) => {
-                    let mut reader = Reader::new(node);
-                    reader.enter_object().ok()?;
-                    Node::read(&mut reader)
-                }
-                Value::String(text) => Some(Node { text: Some(text), ..Node::default() }),
-                _ => None,
-            };
-            if let Some(node) = node {
-                return Some(Step::Node(node));
+            match value {
+                Value::Object(node) => return Some(Step::Node(Node { json: node, parts: record::of(node, &NODE) })),
+                Value::String(text) => return Some(Step::Text(text)),
+                _ => {}
             }
         }
     }
@@ -200,81 +237,118 @@ pub(super) fn next_byte(json: &str, reader: &Reader<'_>) -> Option<u8> {
     json.as_bytes().get(reader.position()..)?.trim_ascii_start().first().copied()
 }
 
+/// What a node is read by, by the number of its place.
+#[derive(Clone, Copy)]
+#[repr(u8)]
+pub(super) enum Part {
+    Tag,
+    Text,
+    UserId,
+    UserName,
+    ImageKey,
+    FileKey,
+    FileName,
+    Duration,
+    IsFolder,
+    Content,
+    EmojiType,
+    Href,
+    Language,
+    Style,
+    UnEscape,
+}
+
+const PARTS: usize = 15;
+
+static NODE: [Level; 1] = [Level {
+    names: &[
+        part("tag", Part::Tag),
+        part("text", Part::Text),
+        part("user_id", Part::UserId),
+        part("user_name", Part::UserName),
+        part("image_key", Part::ImageKey),
+        part("img_key", Part::ImageKey),
+        part("file_key", Part::FileKey),
+        part("file_name", Part::FileName),
+        Name::any("duration", Part::Duration as u8),
+        Name::any("is_folder", Part::IsFolder as u8),
+        part("content", Part::Content),
+        part("emoji_type", Part::EmojiType),
+        part("href", Part::Href),
+        part("language", Part::Language),
+        Name::any("style", Part::Style as u8),
+        Name::any("un_escape", Part::UnEscape as u8),
+    ],
+    first: Part::Tag as u8,
+    last: Part::UnEscape as u8,
+}];
+
+const fn part(name: &'static str, part: Part) -> Name<Place> {
+    Name::id(name, part as u8)
+}
+
 /// A node of a paragraph, or an element of a card that has no others in it.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 pub(super) struct Node<'c> {
-    pub(super) tag: Option<Str<'c>>,
-    pub(super) text: Option<Str<'c>>,
-    pub(super) image_key: Option<Str<'c>>,
-    pub(super) file_key: Option<Str<'c>>,
-    pub(super) file_name: Option<Str<'c>>,
-    pub(super) duration_ms: Option<u64>,
-    pub(super) folder: bool,
-    content: Option<Str<'c>>,
-    emoji_type: Option<Str<'c>>,
-    href: Option<Str<'c>>,
-    language: Option<Str<'c>>,
-    style: Option<Value<'c>>,
-    un_escape: bool,
-    user_id: Option<Str<'c>>,
-    user_name: Option<Str<'c>>,
+    json: &'c str,
+    parts: [Span; PARTS],
 }
 
 impl<'c> Node<'c> {
     /// Reads a node whose brace the reader has just passed. The text was validated as a whole: there is no error to tell
     /// of.
-    fn read(reader: &mut Reader<'c>) -> Option<Self> {
-        let mut node = Self::default();
-        while let Some(key) = reader.next_key().ok()? {
-            node.member(key, reader.value().ok()?);
-        }
+    pub(super) fn read(reader: &mut Reader<'c>) -> Option<Self> {
+        let mut node = Self { json: reader.text(), parts: [Span::NONE; PARTS] };
+        record::read(reader, &NODE, &mut node.parts).ok()?;
         Some(node)
     }
 
-    pub(super) fn member(&mut self, key: Str<'c>, value: Value<'c>) {
-        let mut room = [0; 24];
-        let place = match key.name(&mut room) {
-            "content" => &mut self.content,
-            "emoji_type" => &mut self.emoji_type,
-            "file_key" => &mut self.file_key,
-            "file_name" => &mut self.file_name,
-            "href" => &mut self.href,
-            "image_key" | "img_key" => &mut self.image_key,
-            "language" => &mut self.language,
-            "tag" => &mut self.tag,
-            "text" => &mut self.text,
-            "user_id" => &mut self.user_id,
-            "user_name" => &mut self.user_name,
-            "duration" => return self.duration_ms = marker::duration(Some(value)),
-            "is_folder" => return self.folder = value.as_bool() == Some(true),
-            "style" => return self.style = Some(value),
-            "un_escape" => return self.un_escape = value.as_bool() == Some(true),
-            _ => return,
-        };
-        *place = known(value);
+    fn span(&self, part: Part) -> Span {
+        self.parts.get(part as usize).copied().unwrap_or(Span::NONE)
+    }
+
+    pub(super) fn str(&self, part: Part) -> Option<Str<'c>> {
+        self.span(part).str(self.json)
+    }
+
+    fn value(&self, part: Part) -> Option<Value<'c>> {
+        self.span(part).value(self.json)
+    }
+
+    pub(super) fn duration_ms(&self) -> Option<u64> {
+        marker::duration(self.value(Part::Duration))
+    }
+
+    pub(super) fn is_folder(&self) -> bool {
+        self.is_true(Part::IsFolder)
+    }
+
+    fn is_true(&self, part: Part) -> bool {
+        self.value(part).and_then(|value| value.as_bool()) == Some(true)
     }
 
     pub(super) fn is(&self, tag: &str) -> bool {
-        self.tag.is_some_and(|text| text == *tag)
+        self.str(Part::Tag).is_some_and(|text| text == *tag)
     }
 
     /// What it says: `text` in posts, `content` in cards.
     fn words(&self) -> Option<Str<'c>> {
-        self.text.or(self.content)
+        self.str(Part::Text).or(self.str(Part::Content))
     }
 
     pub(super) fn write(&self, out: &mut Out<'_, '_, '_>) {
         let mut room = [0; 24];
-        match self.tag.map_or("", |tag| tag.name(&mut room)) {
+        match self.str(Part::Tag).map_or("", |tag| tag.name(&mut room)) {
             "a" => self.write_link(out),
             "at" => {
-                if let Some(id) = self.user_id.or(self.user_name) {
-                    out.at(Words::from(id).take(usize::MAX), Words::of(self.user_name).take(usize::MAX));
+                let name = self.str(Part::UserName);
+                if let Some(id) = self.str(Part::UserId).or(name) {
+                    out.at(Words::from(id).take(usize::MAX), Words::of(name).take(usize::MAX));
                 }
             }
             "code_block" => self.write_code(out),
             "emotion" => {
-                if let Some(emoji) = self.emoji_type {
+                if let Some(emoji) = self.str(Part::EmojiType) {
                     out.char(':');
                     out.name(emoji.chars());
                     out.char(':');
@@ -285,7 +359,7 @@ impl<'c> Node<'c> {
                 out.str("---");
                 out.gap(Gap::Line);
             }
-            "img" => marker::image(out, self.image_key),
+            "img" => marker::image(out, self.str(Part::ImageKey)),
             "lark_md" | "markdown" | "md" => {
                 if let Some(words) = self.words() {
                     out.prose(words.into(), true);
@@ -293,7 +367,7 @@ impl<'c> Node<'c> {
             }
             "media" => {
                 out.str("[media");
-                if let Some(key) = self.file_key {
+                if let Some(key) = self.str(Part::FileKey) {
                     out.char(':');
                     out.name(key.chars());
                 }
@@ -305,16 +379,17 @@ impl<'c> Node<'c> {
 
     fn write_styled(&self, out: &mut Out<'_, '_, '_>) {
         let Some(words) = self.words() else { return };
-        let words = Words::from(words).resolved(self.un_escape);
+        let words = Words::from(words).resolved(self.is_true(Part::UnEscape));
         const MARKS: [(&str, &str, &str); 4] =
             [("bold", "**", "**"), ("italic", "*", "*"), ("lineThrough", "~~", "~~"), ("underline", "<u>", "</u>")];
-        if self.style.is_none() {
+        let style = self.value(Part::Style);
+        if style.is_none() {
             return out.prose(words, false);
         }
         // Marks around nothing but space would be text.
         let visible = words.clone().any(|c| !c.is_whitespace());
-        let styled = |style: &str| {
-            visible && super::elements(self.style).any(|value| value.as_str().is_some_and(|text| text == *style))
+        let styled = |mark: &str| {
+            visible && super::elements(style).any(|value| value.as_str().is_some_and(|text| text == *mark))
         };
         for (style, open, _) in MARKS {
             if styled(style) {
@@ -330,11 +405,11 @@ impl<'c> Node<'c> {
     }
 
     fn write_link(&self, out: &mut Out<'_, '_, '_>) {
-        let (Some(words), Some(href)) = (self.words(), self.href) else {
-            return out.prose(Words::of(self.words().or(self.href)), false);
+        let (Some(words), Some(href)) = (self.words(), self.str(Part::Href)) else {
+            return out.prose(Words::of(self.words().or(self.str(Part::Href))), false);
         };
         out.char('[');
-        out.prose(Words::from(words).resolved(self.un_escape), false);
+        out.prose(Words::from(words).resolved(self.is_true(Part::UnEscape)), false);
         out.str("](");
         out.name(href.chars());
         out.char(')');
@@ -351,7 +426,7 @@ impl<'c> Node<'c> {
         let fence = |out: &mut Out<'_, '_, '_>| (0..=longest).for_each(|_| out.char('`'));
         out.gap(Gap::Line);
         fence(out);
-        for c in Words::of(self.language).filter(|c| !c.is_control() && !c.is_whitespace() && *c != '`') {
+        for c in Words::of(self.str(Part::Language)).filter(|c| !c.is_control() && !c.is_whitespace() && *c != '`') {
             out.char(c.to_ascii_lowercase());
         }
         out.char('\n');

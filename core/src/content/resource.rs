@@ -1,8 +1,8 @@
 //! The media of a message, by the keys they are downloaded with.
 
 use super::marker::duration;
-use super::post::{Nodes, Post, Step};
-use super::{Content, Kind};
+use super::post::{Nodes, Part, Post, Step};
+use super::{Content, Kind, Source};
 use crate::wire::json::Str;
 
 /// What a resource is.
@@ -70,8 +70,10 @@ pub struct Resources<'c> {
 
 impl<'c> Resources<'c> {
     pub(super) fn of(content: &Content<'c>) -> Self {
-        let post =
-            if content.is_json() && content.kind() == Kind::Post { Post::of(content.json()) } else { Post::default() };
+        let post = match (content.source, content.kind) {
+            (Source::Json(top), Kind::Post) => Post::of(top),
+            _ => Post::default(),
+        };
         Self { own: own(content), nodes: post.nodes(), markdown: post.nodes(), rest: "", files: post.files() }
     }
 }
@@ -118,14 +120,15 @@ impl<'c> Iterator for Resources<'c> {
         }
         for step in &mut self.nodes {
             let Step::Node(node) = step else { continue };
-            if let Some(key) = node.image_key.filter(|_| node.is("img")) {
+            let image_key = node.str(Part::ImageKey);
+            if let Some(key) = image_key.filter(|_| node.is("img")) {
                 return Some(Resource::new(ResourceKind::Image, key));
             }
-            if let Some(key) = node.file_key.filter(|_| node.is("media")) {
+            if let Some(key) = node.str(Part::FileKey).filter(|_| node.is("media")) {
                 return Some(Resource {
-                    file_name: node.file_name.filter(is_leaf),
-                    duration_ms: node.duration_ms,
-                    cover_image_key: node.image_key,
+                    file_name: node.str(Part::FileName).filter(is_leaf),
+                    duration_ms: node.duration_ms(),
+                    cover_image_key: image_key,
                     ..Resource::new(ResourceKind::Video, key)
                 });
             }
@@ -135,15 +138,17 @@ impl<'c> Iterator for Resources<'c> {
                 return Some(Resource::new(ResourceKind::Image, Str::from_raw(key, false)));
             }
             match self.markdown.next() {
-                Some(Step::Node(node)) if node.is("md") => self.rest = node.text.map_or("", |text| text.raw()),
+                Some(Step::Node(node)) if node.is("md") => {
+                    self.rest = node.str(Part::Text).map_or("", |text| text.raw());
+                }
                 Some(_) => {}
                 None => break,
             }
         }
         self.files.find_map(|step| match step {
-            Step::Node(file) if !file.folder => {
-                let file_name = file.file_name.filter(is_leaf);
-                Some(Resource { file_name, ..Resource::new(ResourceKind::File, file.file_key?) })
+            Step::Node(file) if !file.is_folder() => {
+                let file_name = file.str(Part::FileName).filter(is_leaf);
+                Some(Resource { file_name, ..Resource::new(ResourceKind::File, file.str(Part::FileKey)?) })
             }
             _ => None,
         })

@@ -18,6 +18,23 @@ pub(crate) enum Sort {
     True,
 }
 
+impl Sort {
+    /// The value whose text that is.
+    #[inline]
+    pub(super) fn value(self, text: &str) -> Value<'_> {
+        match self {
+            Self::Array => Value::Array(text),
+            Self::Escaped => Value::String(Str::from_raw(text, true)),
+            Self::False => Value::Bool(false),
+            Self::Null => Value::Null,
+            Self::Number => Value::Number(Number { raw: text }),
+            Self::Object => Value::Object(text),
+            Self::Plain => Value::String(Str::from_raw(text, false)),
+            Self::True => Value::Bool(true),
+        }
+    }
+}
+
 /// Where a value lies in the text; of a string, what is between its quotes.
 #[derive(Clone, Copy)]
 pub(crate) struct Item {
@@ -109,17 +126,7 @@ impl<'a> Reader<'a> {
     /// What lies there.
     #[inline]
     pub(crate) fn value_of(&self, item: Item) -> Value<'a> {
-        let text = self.text_of(item);
-        match item.sort {
-            Sort::Array => Value::Array(text),
-            Sort::Escaped => Value::String(Str::from_raw(text, true)),
-            Sort::False => Value::Bool(false),
-            Sort::Null => Value::Null,
-            Sort::Number => Value::Number(Number { raw: text }),
-            Sort::Object => Value::Object(text),
-            Sort::Plain => Value::String(Str::from_raw(text, false)),
-            Sort::True => Value::Bool(true),
-        }
+        item.sort.value(self.text_of(item))
     }
 
     #[inline]

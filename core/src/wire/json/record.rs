@@ -4,7 +4,7 @@
 //! used (protocol section 11.2).
 
 use super::names::{Key, Name};
-use super::{Error, Item, Reader, Sort, Str};
+use super::{Error, Item, Reader, Sort, Str, Value};
 
 /// Where a value lies in a document: 12 bytes.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +41,11 @@ impl Span {
     /// A string.
     pub(crate) fn string<'a>(&self, document: &'a str) -> Option<Str<'a>> {
         if let Sort::Plain | Sort::Escaped = self.sort { self.str(document) } else { None }
+    }
+
+    /// Whatever it is.
+    pub(crate) fn value<'a>(&self, document: &'a str) -> Option<Value<'a>> {
+        self.known.then(|| self.sort.value(self.text(document)))
     }
 
     /// Whether it says anything: it is there, not null, and no empty string.
@@ -113,6 +118,16 @@ pub(crate) struct Level {
     pub(crate) names: &'static [Name<Place>],
     pub(crate) first: u8,
     pub(crate) last: u8,
+}
+
+/// The places of a document that was validated before, which is an object of the first of `levels`; none of another.
+pub(crate) fn of<const N: usize>(document: &str, levels: &[Level]) -> [Span; N] {
+    let (mut reader, mut spans) = (Reader::new(document), [Span::NONE; N]);
+    if let Ok(true) = reader.enter_object() {
+        // There is no error to tell of.
+        let _ = read(&mut reader, levels, &mut spans);
+    }
+    spans
 }
 
 /// Reads an object that was entered, of the first of `levels`, to its end.
