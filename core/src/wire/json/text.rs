@@ -87,8 +87,10 @@ impl<'a> Str<'a> {
         let mut w = Writer::new(out);
         for (plain, escape) in self.pieces() {
             w.bytes(plain.as_bytes());
-            if let Some(c) = escape {
-                w.bytes(c.encode_utf8(&mut [0; 4]).as_bytes());
+            match escape {
+                Some('"') => w.bytes(b"\""),
+                Some(c) => w.bytes(c.encode_utf8(&mut [0; 4]).as_bytes()),
+                None => {}
             }
         }
         let len = w.finish()?;
@@ -193,6 +195,11 @@ impl<'a> Iterator for Pieces<'a> {
         }
         let at = if self.escaped { BACKSLASH.find(self.rest.as_bytes()) } else { self.rest.len() };
         let (plain, escape) = self.rest.split_at_checked(at).unwrap_or((self.rest, ""));
+        // Most are quotes: JSON in JSON.
+        if let Some(after) = escape.strip_prefix("\\\"") {
+            self.rest = after;
+            return Some((plain, Some('"')));
+        }
         let mut chars = escape.chars();
         if chars.next().is_none() {
             self.rest = "";
