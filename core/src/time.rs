@@ -1,5 +1,6 @@
 //! Time as facts: a monotonic millisecond counter that a runtime owns, and deadlines that say why they exist.
 
+use crate::wire::writer::tenth;
 use core::fmt;
 
 /// Milliseconds on a clock that never goes backwards; where it starts does not matter.
@@ -52,7 +53,7 @@ impl UnixMillis {
             0 => None,
             seconds @ 1..=99_999_999_999 => Some(Self(seconds.saturating_mul(1000))),
             ms @ 100_000_000_000..=99_999_999_999_999 => Some(Self(ms)),
-            us => Some(Self(us / 1000)),
+            us => Some(Self((0..3).fold(us, |us, _| tenth(us).0))),
         }
     }
 }

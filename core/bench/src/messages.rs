@@ -135,9 +135,16 @@ impl Dedup {
     /// The ack, whether the frame is new or not; nothing when it is no frame.
     #[inline(never)]
     pub fn handle(&mut self, frame: &[u8]) -> usize {
-        let Ok(frame) = Frame::decode(frame) else { return 0 };
+        let mut id = None;
+        let Ok(frame) = Frame::decode_with(frame, &mut |header| {
+            if id.is_none() && header.key == b"message_id" {
+                id = Some(header.value);
+            }
+        }) else {
+            return 0;
+        };
         let mut hasher = SipHasher13::new_with_key(&[7; 16]);
-        hasher.write(frame.header("message_id").unwrap_or_default());
+        hasher.write(id.unwrap_or_default());
         let key = hasher.finish();
         if !self.seen.contains(NOW, key) {
             self.seen.insert(NOW, key);

@@ -82,11 +82,9 @@ fn seconds(text: Str<'_>) -> Option<UnixMillis> {
     let text = text.plain()?;
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let mut ms = UnixMillis::from_platform(whole.parse().ok()?)?.0;
-    let mut unit = 100;
-    for digit in fraction.bytes().take(3) {
+    for (digit, unit) in fraction.bytes().zip([100, 10, 1]) {
         let digit = char::from(digit).to_digit(10)?;
         ms = ms.saturating_add(u64::from(digit).saturating_mul(unit));
-        unit /= 10;
     }
     Some(UnixMillis(ms))
 }

@@ -64,9 +64,9 @@ impl<'a> Writer<'a> {
         let mut digits = [0; 20];
         let mut first = digits.len();
         for digit in digits.iter_mut().rev() {
-            // A remainder of ten fits in a byte.
-            *digit = b'0'.wrapping_add((value % 10) as u8);
-            value /= 10;
+            let (tenth, last) = tenth(value);
+            *digit = b'0'.wrapping_add(last);
+            value = tenth;
             first = first.saturating_sub(1);
             if value == 0 {
                 break;
@@ -97,5 +97,39 @@ impl<'a> Writer<'a> {
     /// [`TooSmall`] when the output did not fit.
     pub fn finish(self) -> Result<usize, TooSmall> {
         if self.len > self.out.len() { Err(TooSmall { needed: self.len }) } else { Ok(self.len) }
+    }
+}
+
+/// A tenth of a number, and its last digit. In pieces of 32 bits, as small processors would need a kilobyte of code for a
+/// division of 64.
+pub(crate) fn tenth(value: u64) -> (u64, u8) {
+    if let Ok(value) = u32::try_from(value) {
+        return (u64::from(value / 10), (value % 10) as u8);
+    }
+    let (mut tenth, mut rest) = (0, 0);
+    for shift in [48, 32, 16, 0] {
+        // At most 9 and 16 bits: a tenth of that has 16.
+        let piece = rest << 16 | (value >> shift) as u32 & 0xFFFF;
+        tenth = tenth << 16 | u64::from(piece / 10);
+        rest = piece % 10;
+    }
+    (tenth, rest as u8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Writer;
+
+    #[test]
+    fn numbers_of_any_size_are_written_as_people_write_them() {
+        let around = |bits: u32| (1_u64 << bits).wrapping_sub(2)..=(1_u64 << bits).wrapping_add(2);
+        let edges = (0..64).flat_map(around).chain((0..20).map(|digits| 10_u64.pow(digits)));
+        for value in edges.chain([99, 4_294_967_299, 9_999_999_999_999_999_999, u64::MAX, u64::MAX - 9]) {
+            let mut out = [0; 20];
+            let mut w = Writer::new(&mut out);
+            w.decimal(value);
+            let len = w.finish().unwrap();
+            assert_eq!(std::str::from_utf8(&out[..len]).unwrap(), std::format!("{value}"));
+        }
     }
 }

@@ -228,7 +228,12 @@ fn write_biz_rt(w: &mut Writer<'_>, ms: u64) {
 
 /// Decimal digits of a number.
 fn digits(value: u64) -> usize {
-    value.checked_ilog10().map_or(1, |digits| digits.saturating_add(1) as usize)
+    let (mut digits, mut bound) = (1_usize, 10_u64);
+    while value >= bound && digits < 20 {
+        digits = digits.saturating_add(1);
+        bound = bound.saturating_mul(10);
+    }
+    digits
 }
 
 fn varint_len(value: u64) -> usize {
