@@ -15,6 +15,8 @@ mod support;
 #[cfg(feature = "serde")]
 #[path = "events/decoding.rs"]
 mod decoding;
+#[path = "events/language.rs"]
+mod language;
 #[path = "events/legacy.rs"]
 mod legacy;
 #[path = "events/leniency.rs"]

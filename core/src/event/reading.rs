@@ -33,6 +33,9 @@ impl<'a> Event<'a> {
         if is_ascii && body.is_empty() && !is_post {
             return Locale::En;
         }
+        if let Some(inside) = text.and_then(|text| message.inside(text)).filter(|_| body.is_empty()) {
+            return crate::locale::detect(inside.chars());
+        }
         let text = text.iter().flat_map(|text| text.chars());
         if message.is_legacy() {
             return crate::locale::detect(text);
@@ -116,13 +119,17 @@ impl<'a> Message<'a> {
         words.map(Some)
     }
 
-    /// The content of a text without anything that JSON escapes: it stands in the event as it will be read, and nothing
-    /// needs to be copied or read twice.
+    /// The content of a text that stands in the event as it will be read: nothing needs to be copied or read twice.
     fn as_it_stands(&self, said: Str<'a>) -> Option<Content<'a>> {
+        self.inside(said).map(Content::of_text)
+    }
+
+    /// The text of a text, where JSON escapes nothing in it.
+    fn inside(&self, said: Str<'a>) -> Option<&'a str> {
         let inside = said.raw().strip_prefix(r#"{\"text\":\""#)?.strip_suffix(r#"\"}"#)?;
         let is_plain = said.has_escapes() && !scan::has_backslash(inside.as_bytes());
         let is_text = || !self.is_legacy() && self.message_type().is_some_and(|kind| kind == "text");
-        (is_plain && is_text()).then(|| Content::of_text(inside))
+        (is_plain && is_text()).then_some(inside)
     }
 
     /// Whether the bot is mentioned by its `open_id`; never by name.

@@ -94,16 +94,17 @@ impl<'s> Gate<'s> {
         self.own_open_id.as_bytes()
     }
 
-    /// Whether the event may reach the application. `own_app`: it was caused by this very app. `chat`: the chat's hash.
+    /// Whether the event may reach the application, which `actor` caused. `own_app`: this very app did. `chat`: the chat's
+    /// hash.
     pub(crate) fn check(
         &self,
         now: Instant,
         unix: Option<UnixMillis>,
         event: &Event<'_>,
+        actor: &Actor<'_>,
         own_app: bool,
         chat: Option<u64>,
     ) -> Result<(), DropReason> {
-        let Some(actor) = event.actor() else { return Ok(()) };
         let message = event.message();
         if message.is_some_and(|message| self.is_stale(&message, unix)) {
             return Err(DropReason::Stale);
@@ -113,7 +114,7 @@ impl<'s> Gate<'s> {
         if own_app || is_self {
             return Err(DropReason::SelfSent);
         }
-        if is_bot(&actor) {
+        if is_bot(actor) {
             if !self.allow_bots {
                 return Err(DropReason::BotSender);
             }
@@ -127,7 +128,7 @@ impl<'s> Gate<'s> {
                 return Err(DropReason::BotLoop);
             }
         }
-        if !self.is_allowed(&actor) {
+        if !self.is_allowed(actor) {
             return Err(DropReason::SenderNotAllowed);
         }
         match message {
@@ -137,22 +138,23 @@ impl<'s> Gate<'s> {
     }
 
     fn is_stale(&self, message: &Message<'_>, unix: Option<UnixMillis>) -> bool {
-        let (Some(UnixMillis(now)), Some(UnixMillis(then))) = (unix, message.create_time()) else { return false };
-        self.stale_after_ms > 0 && now.saturating_sub(then) > self.stale_after_ms
+        // Mostly there is no such rule, and the time need not be read.
+        let Some(UnixMillis(now)) = unix.filter(|_| self.stale_after_ms > 0) else { return false };
+        message.create_time().is_some_and(|UnixMillis(then)| now.saturating_sub(then) > self.stale_after_ms)
     }
 
     fn is_allowed(&self, actor: &Actor<'_>) -> bool {
         if self.anyone {
             return true;
         }
-        let entries = core::str::from_utf8(self.allowed.slice(0, self.len)).unwrap_or_default();
-        entries.split_terminator('\n').any(|entry| {
-            let id: Option<Str<'_>> = match entry.get(..3) {
-                Some("ou_") => actor.ids.open_id,
-                Some("on_") => actor.ids.union_id,
+        // Each has its end behind it, so that nothing comes after the last one, which no id is either.
+        self.allowed.slice(0, self.len).split(|byte| *byte == b'\n').any(|entry| {
+            let id: Option<Str<'_>> = match entry {
+                [b'o', b'u', b'_', ..] => actor.ids.open_id,
+                [b'o', b'n', b'_', ..] => actor.ids.union_id,
                 _ => actor.ids.user_id,
             };
-            id.is_some_and(|id| id == entry)
+            !entry.is_empty() && id.is_some_and(|id| id.equals(entry))
         })
     }
 

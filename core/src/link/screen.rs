@@ -38,9 +38,11 @@ impl Session<'_> {
         if known {
             return Err((DropReason::Duplicate, Short::EMPTY));
         }
-        if let Err(reason) = self.gate.check(now, unix, event, acted_self, chat) {
-            let open_id = actor.and_then(|actor| actor.ids.open_id);
-            return Err((reason, open_id.map(|id| Short::from_chars(id.chars())).unwrap_or_default()));
+        // What nobody in particular does passes.
+        if let Some(actor) = actor
+            && let Err(reason) = self.gate.check(now, unix, event, &actor, acted_self, chat)
+        {
+            return Err((reason, actor.ids.open_id.map(|id| Short::from_chars(id.chars())).unwrap_or_default()));
         }
         if !self.accepting || self.is_room_wanted() {
             return Err((DropReason::InboxFull, Short::EMPTY));

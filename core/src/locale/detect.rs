@@ -1,7 +1,7 @@
 //! The language of a text, from its characters (protocol section 14.3, rule 4).
 
 use super::Locale;
-use super::tables::{SIMPLIFIED, TRADITIONAL, TRADITIONAL_WORDS};
+use super::tables::{Says, is_traditional_word, says};
 
 /// Tells the language of a text that is fed to it character by character.
 ///
@@ -44,10 +44,13 @@ impl Detector {
         }
         self.kana |= is_kana_letter(ch);
         self.han |= is_han(ch);
-        if TRADITIONAL.binary_search(&this).is_ok() || is_traditional_word(self.before, this) {
-            self.traditional = self.traditional.saturating_add(1);
-        } else if SIMPLIFIED.binary_search(&this).is_ok() {
-            self.simplified = self.simplified.saturating_add(1);
+        match says(this) {
+            Says::Traditional => self.traditional = self.traditional.saturating_add(1),
+            Says::Simplified => self.simplified = self.simplified.saturating_add(1),
+            Says::InWord if is_traditional_word(self.before, this) => {
+                self.traditional = self.traditional.saturating_add(1);
+            }
+            Says::InWord | Says::Nothing => {}
         }
         self.before = this;
     }
@@ -95,11 +98,6 @@ fn is_han(ch: char) -> bool {
             | '\u{f900}'..='\u{faff}'
             | '\u{20000}'..='\u{3ffff}'
     )
-}
-
-fn is_traditional_word(before: u16, this: u16) -> bool {
-    let (words, _) = TRADITIONAL_WORDS.as_chunks::<2>();
-    words.binary_search(&[before, this]).is_ok()
 }
 
 /// Where in or before a URL the text is.

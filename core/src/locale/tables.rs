@@ -6,14 +6,93 @@
 //! lists, and a few that it lacks and everybody reads (喧嘩の嘩, 餃子の餃).
 
 /// Written in Simplified Chinese only.
-pub(super) static SIMPLIFIED: [u16; SIMPLIFIED_TEXT.len() / 3] = code_units(SIMPLIFIED_TEXT);
+static SIMPLIFIED: [u16; SIMPLIFIED_TEXT.len() / 3] = code_units(SIMPLIFIED_TEXT);
 
 /// Written in Traditional Chinese only, the letters of written Cantonese included.
-pub(super) static TRADITIONAL: [u16; TRADITIONAL_TEXT.len() / 3] = code_units(TRADITIONAL_TEXT);
+static TRADITIONAL: [u16; TRADITIONAL_TEXT.len() / 3] = code_units(TRADITIONAL_TEXT);
 
 /// Words of two characters, each word Traditional as a whole: Simplified Chinese writes it otherwise, and Japanese,
 /// which has the characters, does not have the word.
-pub(super) static TRADITIONAL_WORDS: [u16; TRADITIONAL_WORDS_TEXT.len() / 3] = code_units(TRADITIONAL_WORDS_TEXT);
+static TRADITIONAL_WORDS: [u16; TRADITIONAL_WORDS_TEXT.len() / 3] = code_units(TRADITIONAL_WORDS_TEXT);
+
+/// What a character may say.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Says {
+    Nothing,
+    Simplified,
+    Traditional,
+    /// The second of a word that is Traditional.
+    InWord,
+}
+
+/// What a character may say, in one step: two bits for each of the plane's characters. Small processors have no room for
+/// 7 KB of them and search.
+#[cfg(target_pointer_width = "64")]
+mod said {
+    use super::{SIMPLIFIED, Says, TRADITIONAL, TRADITIONAL_WORDS};
+
+    const FIRST: u16 = 0x3400;
+    const AFTER: u16 = 0xA000;
+
+    static SAID: [u64; (AFTER - FIRST) as usize / 32] = {
+        let mut said = [0; (AFTER - FIRST) as usize / 32];
+        mark(&mut said, &SIMPLIFIED, 1, false);
+        mark(&mut said, &TRADITIONAL, 2, false);
+        mark(&mut said, &TRADITIONAL_WORDS, 3, true);
+        said
+    };
+
+    /// Marks all of `units`, or every second.
+    #[expect(clippy::indexing_slicing, reason = "by the compiler: with a character out of range this does not build")]
+    const fn mark(said: &mut [u64], mut units: &[u16], says: u64, second: bool) {
+        let mut is_due = !second;
+        while let [unit, rest @ ..] = units {
+            if is_due {
+                let place = unit.wrapping_sub(FIRST);
+                said[place as usize / 32] |= says.wrapping_shl(shift(place));
+            }
+            is_due = !second || !is_due;
+            units = rest;
+        }
+    }
+
+    const fn shift(place: u16) -> u32 {
+        (place as u32 % 32).wrapping_mul(2)
+    }
+
+    pub(in crate::locale) fn says(unit: u16) -> Says {
+        let place = unit.wrapping_sub(FIRST);
+        let bits = SAID.get(usize::from(place / 32)).copied().unwrap_or_default();
+        match bits.wrapping_shr(shift(place)) & 3 {
+            0 => Says::Nothing,
+            1 => Says::Simplified,
+            2 => Says::Traditional,
+            _ => Says::InWord,
+        }
+    }
+}
+
+#[cfg(target_pointer_width = "64")]
+pub(super) use said::says;
+
+/// What a character may say.
+#[cfg(not(target_pointer_width = "64"))]
+pub(super) fn says(unit: u16) -> Says {
+    if TRADITIONAL.binary_search(&unit).is_ok() {
+        Says::Traditional
+    } else if SIMPLIFIED.binary_search(&unit).is_ok() {
+        Says::Simplified
+    } else {
+        // The words are as many again: whether it is one of them the caller finds out.
+        Says::InWord
+    }
+}
+
+/// Whether two characters that stand side by side are a word that is Traditional.
+pub(super) fn is_traditional_word(before: u16, this: u16) -> bool {
+    let (words, _) = TRADITIONAL_WORDS.as_chunks::<2>();
+    words.binary_search(&[before, this]).is_ok()
+}
 
 /// Every character of these texts takes three bytes of UTF-8.
 const fn code_units<const N: usize>(text: &str) -> [u16; N] {
@@ -68,7 +147,8 @@ mod tests {
     use std::vec::Vec;
 
     use super::{
-        SIMPLIFIED, SIMPLIFIED_TEXT, TRADITIONAL, TRADITIONAL_TEXT, TRADITIONAL_WORDS, TRADITIONAL_WORDS_TEXT,
+        SIMPLIFIED, SIMPLIFIED_TEXT, Says, TRADITIONAL, TRADITIONAL_TEXT, TRADITIONAL_WORDS, TRADITIONAL_WORDS_TEXT,
+        says,
     };
 
     /// The characters for common use, as the Japanese cabinet published them in 2010, all 2136.
@@ -91,6 +171,23 @@ mod tests {
             (&TRADITIONAL_WORDS[..], TRADITIONAL_WORDS_TEXT),
         ] {
             assert_eq!(String::from_utf16(units).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn what_a_character_says_is_what_the_tables_have_of_it() {
+        let (words, _) = TRADITIONAL_WORDS.as_chunks::<2>();
+        for unit in 0..=u16::MAX {
+            let expected = if SIMPLIFIED.contains(&unit) {
+                Says::Simplified
+            } else if TRADITIONAL.contains(&unit) {
+                Says::Traditional
+            } else if words.iter().any(|[_, second]| *second == unit) || cfg!(not(target_pointer_width = "64")) {
+                Says::InWord
+            } else {
+                Says::Nothing
+            };
+            assert_eq!(says(unit), expected, "{unit:x}");
         }
     }
 

@@ -45,7 +45,6 @@ pub(crate) struct Item {
 
 impl<'a> Reader<'a> {
     /// The next value, as a place.
-    #[inline]
     pub(crate) fn item(&mut self) -> Result<Item, Error> {
         if self.next == Next::Value
             && let Some(text) = self.plain_value()
@@ -56,7 +55,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The value that comes now, if it is plain text, as most are.
-    #[inline]
+    #[cfg_attr(feature = "simd", inline(always))]
     pub(super) fn plain_value(&mut self) -> Option<Item> {
         let text = self.plain_string(self.at)?;
         (self.at, self.next) = (text.end.wrapping_add(1), Next::More);

@@ -152,7 +152,10 @@ fn walk(reader: &mut Reader<'_>, levels: &[Level], level: u8, spans: &mut [Span]
         let Some(&Name { means: Place { index, takes }, .. }) = names.get(index) else { continue };
         let item = match takes {
             Takes::Level(inner) => read_level(reader, levels, inner, spans)?,
-            _ => reader.item()?,
+            _ => match reader.plain_value() {
+                Some(text) => text,
+                None => reader.any_item()?,
+            },
         };
         if let Some(span) = spans.get_mut(usize::from(index)) {
             *span = if takes.admits(item) { Span::of(item) } else { Span::NONE };
