@@ -54,7 +54,8 @@ pub struct Config<'a> {
     pub source: &'a str,
     /// Milliseconds within which something must come in after a ping; 0 switches this check off.
     pub pong_timeout_ms: u32,
-    /// Milliseconds that ids of delivered events are remembered, as far as the table reaches. Redelivery reaches 7.1 h.
+    /// Milliseconds that ids of delivered events are remembered, as far as the table reaches; up to 255 more where
+    /// addresses have 32 bits. Redelivery reaches 7.1 h.
     pub dedup_window_ms: u64,
     /// Milliseconds a call may take with all its tries.
     pub call_timeout_ms: u32,

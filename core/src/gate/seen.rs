@@ -4,26 +4,98 @@
 use crate::storage::Slots;
 use crate::time::Instant;
 
+/// Where an entry is: half as long on boards, whose tables are small.
+#[cfg(target_pointer_width = "64")]
+type Place = u32;
+#[cfg(not(target_pointer_width = "64"))]
+type Place = u16;
+
 /// No entry: places are counted from 1, so that an unused table is all zero and costs a board no flash.
-const NONE: u32 = 0;
+const NONE: Place = 0;
 /// A table on the heap starts with this many entries.
 const FIRST_SIZE: usize = 64;
+const MAX_SIZE: usize = Place::MAX as usize;
 
-/// One remembered id: 24 bytes.
+/// One remembered id: 24 bytes, and 16 on boards.
 #[derive(Clone, Copy, Debug)]
 pub struct SeenEntry {
     key: u64,
     /// The end of its window. Not its beginning: that may lie before the start of the clock.
-    until: Instant,
+    until: Until,
     /// The place of the next entry whose key falls into the same bucket.
-    next: u32,
+    next: Place,
     /// The place of the first entry of the bucket that has this entry's number.
-    head: u32,
+    head: Place,
 }
 
 impl SeenEntry {
     /// An unused entry.
-    pub const EMPTY: Self = Self { key: 0, until: Instant::ZERO, next: NONE, head: NONE };
+    pub const EMPTY: Self = Self { key: 0, until: Until(0), next: NONE, head: NONE };
+}
+
+#[cfg(not(target_pointer_width = "64"))]
+const _: () = assert!(size_of::<SeenEntry>() == 16);
+
+/// Until when an id is remembered, to the millisecond.
+#[cfg(target_pointer_width = "64")]
+#[derive(Clone, Copy, Debug)]
+struct Until(u64);
+
+#[cfg(target_pointer_width = "64")]
+impl Until {
+    /// The window that `ms` can be.
+    fn window(ms: u64) -> u64 {
+        ms
+    }
+
+    fn new(end: Instant) -> Self {
+        Self(end.as_millis())
+    }
+
+    fn is_over(self, now: Instant) -> bool {
+        self.0 < now.as_millis()
+    }
+
+    /// Milliseconds from `now`; 0 when it is over.
+    fn left_ms(self, now: Instant) -> u64 {
+        self.0.saturating_sub(now.as_millis())
+    }
+}
+
+/// Until when an id is remembered, in steps of 256 ms. They come round after 34 years, and what is further away than half
+/// of that lies on the other side.
+#[cfg(not(target_pointer_width = "64"))]
+#[derive(Clone, Copy, Debug)]
+struct Until(u32);
+
+#[cfg(not(target_pointer_width = "64"))]
+impl Until {
+    const STEP_BITS: u32 = 8;
+
+    /// The window that `ms` can be: eight years at most.
+    fn window(ms: u64) -> u64 {
+        ms.min(1 << (Self::STEP_BITS + 30))
+    }
+
+    /// The first step that does not lie before `end`.
+    fn new(end: Instant) -> Self {
+        let ms = end.as_millis();
+        let begun = u64::from(ms & 0xFF != 0);
+        // Its lower half is what comes round.
+        Self((ms >> Self::STEP_BITS).wrapping_add(begun) as u32)
+    }
+
+    fn is_over(self, now: Instant) -> bool {
+        Self::new(now).0.wrapping_sub(self.0).cast_signed() > 0
+    }
+
+    /// Milliseconds from `now`; 0 when it is over.
+    fn left_ms(self, now: Instant) -> u64 {
+        let steps = self.0.wrapping_sub(Self::new(now).0).cast_signed();
+        let Ok(steps) = u64::try_from(steps) else { return 0 };
+        // What is left of the step that has begun.
+        (steps << Self::STEP_BITS).saturating_add(now.as_millis().wrapping_neg() & 0xFF)
+    }
 }
 
 impl Default for SeenEntry {
@@ -47,9 +119,13 @@ pub struct Seen<'s> {
 
 impl<'s> Seen<'s> {
     /// An empty memory that forgets after `window_ms`, or earlier when the table is full.
+    ///
+    /// Where addresses have 32 bits, it has at most 65 535 entries, forgets up to 255 ms later, and remembers for eight
+    /// years at most.
     pub fn new(slots: Slots<'s, SeenEntry>, window_ms: u64) -> Self {
+        let window_ms = Until::window(window_ms);
         let mut seen = Self { slots, window_ms, size: 0, at: 0, len: 0, inserted: 0 };
-        seen.size = seen.slots.as_slice().len().min(u32::MAX as usize);
+        seen.size = seen.slots.as_slice().len().min(MAX_SIZE);
         for entry in seen.slots.as_mut_slice() {
             *entry = SeenEntry::default();
         }
@@ -61,7 +137,7 @@ impl<'s> Seen<'s> {
         let mut next = self.bucket(key).and_then(|bucket| self.slots.get(bucket)).map_or(NONE, |entry| entry.head);
         while let Some(entry) = self.entry(next) {
             if entry.key == key {
-                return now <= entry.until;
+                return !entry.until.is_over(now);
             }
             next = entry.next;
         }
@@ -76,7 +152,7 @@ impl<'s> Seen<'s> {
     /// Ids that come from now on are remembered for at least `window_ms`.
     #[cfg(feature = "webhook")]
     pub(crate) fn remember_for(&mut self, window_ms: u64) {
-        self.window_ms = self.window_ms.max(window_ms);
+        self.window_ms = self.window_ms.max(Until::window(window_ms));
     }
 
     /// How many ids were inserted since construction.
@@ -92,7 +168,7 @@ impl<'s> Seen<'s> {
         let first = self.at.saturating_add(self.size).saturating_sub(new);
         (0..new).filter_map(move |offset| {
             let entry = self.slots.get(first.saturating_add(offset).checked_rem(self.size)?)?;
-            Some((entry.key, now.after(self.window_ms).since(entry.until)))
+            Some((entry.key, self.window_ms.saturating_sub(entry.until.left_ms(now))))
         })
     }
 
@@ -112,7 +188,7 @@ impl<'s> Seen<'s> {
         self.inserted = self.inserted.saturating_add(1);
         let mut evicted = false;
         if self.len == self.size {
-            evicted = self.unlink(self.at).is_some_and(|old| now <= old.until);
+            evicted = self.unlink(self.at).is_some_and(|old| !old.until.is_over(now));
         } else {
             self.len = self.len.saturating_add(1);
         }
@@ -120,7 +196,7 @@ impl<'s> Seen<'s> {
         let head = self.slots.get(bucket).map_or(NONE, |entry| entry.head);
         if let Some(entry) = self.slots.get_mut(index) {
             entry.key = key;
-            entry.until = now.after(self.window_ms.saturating_sub(age));
+            entry.until = Until::new(now.after(self.window_ms.saturating_sub(age)));
             entry.next = head;
         }
         if let Some(entry) = self.slots.get_mut(bucket) {
@@ -130,7 +206,7 @@ impl<'s> Seen<'s> {
         evicted
     }
 
-    fn entry(&self, place: u32) -> Option<&SeenEntry> {
+    fn entry(&self, place: Place) -> Option<&SeenEntry> {
         self.slots.get(index(place)?)
     }
 
@@ -163,7 +239,7 @@ impl<'s> Seen<'s> {
     }
 
     fn grow(&mut self) {
-        let wanted = self.size.saturating_mul(2).max(FIRST_SIZE).min(self.slots.cap()).min(u32::MAX as usize);
+        let wanted = self.size.saturating_mul(2).max(FIRST_SIZE).min(self.slots.cap()).min(MAX_SIZE);
         if wanted <= self.size || !self.slots.ensure(wanted) {
             return;
         }
@@ -191,12 +267,12 @@ impl<'s> Seen<'s> {
 }
 
 /// Where the entry at `index` is found; `NONE` beyond what a table can have.
-fn place(index: usize) -> u32 {
-    u32::try_from(index).ok().and_then(|index| index.checked_add(1)).unwrap_or(NONE)
+fn place(index: usize) -> Place {
+    Place::try_from(index).ok().and_then(|index| index.checked_add(1)).unwrap_or(NONE)
 }
 
-fn index(place: u32) -> Option<usize> {
-    usize::try_from(place.checked_sub(1)?).ok()
+fn index(place: Place) -> Option<usize> {
+    Some(place.checked_sub(1)? as usize)
 }
 
 #[cfg(test)]
@@ -204,6 +280,9 @@ mod tests {
     use super::{Seen, SeenEntry};
     use crate::storage::Slots;
     use crate::time::Instant;
+
+    /// How exact windows and ages are, in milliseconds.
+    const STEP: u64 = if cfg!(target_pointer_width = "64") { 1 } else { 256 };
 
     fn key(n: u64) -> u64 {
         n.wrapping_mul(0x9e37_79b9_7f4a_7c15)
@@ -216,11 +295,29 @@ mod tests {
     #[test]
     fn a_redelivery_within_the_window_is_a_duplicate_and_after_it_is_not() {
         let mut entries = [SeenEntry::default(); 8];
-        let mut seen = Seen::new(Slots::fixed(&mut entries), 1000);
-        assert!(!seen.contains(at(0), 5));
-        assert!(!seen.insert(at(0), 5));
-        assert!(seen.contains(at(1000), 5));
-        assert!(!seen.contains(at(1001), 5));
+        let window = 1000 * STEP;
+        let mut seen = Seen::new(Slots::fixed(&mut entries), window);
+        for start in [0, 5000 * STEP, u64::from(u32::MAX) * STEP, 3 << 42] {
+            assert!(!seen.contains(at(start), 5));
+            assert!(!seen.insert(at(start), 5));
+            assert!(seen.contains(at(start + window), 5));
+            assert!(!seen.contains(at(start + window + 1), 5));
+        }
+    }
+
+    #[test]
+    fn an_id_is_never_forgotten_before_its_window_ends_nor_long_after() {
+        let mut entries = [SeenEntry::default(); 8];
+        for start in (0..600).chain(u64::MAX - 5000..u64::MAX - 4400) {
+            let mut seen = Seen::new(Slots::fixed(&mut entries), 1000);
+            seen.insert(at(start), 5);
+            assert!(seen.contains(at(start + 1000), 5), "{start}");
+            assert!(!seen.contains(at(start + 1000 + STEP), 5), "{start}");
+            for age in [0, 1, 255, 256, 257, 1000] {
+                let told = seen.since(at(start + age), 0).next().unwrap().1;
+                assert!(told <= age && age < told + STEP, "{age} is told as {told}");
+            }
+        }
     }
 
     #[test]
@@ -259,13 +356,13 @@ mod tests {
     #[test]
     fn what_came_since_is_told_oldest_first_also_around_the_end_of_the_ring() {
         let mut entries = [SeenEntry::default(); 4];
-        let mut seen = Seen::new(Slots::fixed(&mut entries), 1000);
+        let mut seen = Seen::new(Slots::fixed(&mut entries), 1000 * STEP);
         for n in 0..6 {
-            seen.insert(at(n), key(n));
+            seen.insert(at(n * STEP), key(n));
         }
-        let since = |from| seen.since(at(5), from).collect::<std::vec::Vec<_>>();
-        assert_eq!(since(4), [(key(4), 1), (key(5), 0)]);
-        assert_eq!(since(0), [(key(2), 3), (key(3), 2), (key(4), 1), (key(5), 0)]);
+        let since = |from| seen.since(at(5 * STEP), from).collect::<std::vec::Vec<_>>();
+        assert_eq!(since(4), [(key(4), STEP), (key(5), 0)]);
+        assert_eq!(since(0), [(key(2), 3 * STEP), (key(3), 2 * STEP), (key(4), STEP), (key(5), 0)]);
         assert_eq!(since(6), []);
         assert_eq!(since(99), []);
     }
@@ -273,11 +370,11 @@ mod tests {
     #[test]
     fn what_was_seen_before_the_clock_began_is_as_old_as_it_is() {
         let mut entries = [SeenEntry::default(); 4];
-        let mut seen = Seen::new(Slots::fixed(&mut entries), 1000);
-        seen.insert_aged(at(0), 900, 5);
-        assert!(seen.contains(at(100), 5));
-        assert!(!seen.contains(at(101), 5));
-        assert_eq!(seen.since(at(0), 0).collect::<std::vec::Vec<_>>(), [(5, 900)]);
+        let mut seen = Seen::new(Slots::fixed(&mut entries), 1000 * STEP);
+        seen.insert_aged(at(0), 900 * STEP, 5);
+        assert!(seen.contains(at(100 * STEP), 5));
+        assert!(!seen.contains(at(100 * STEP + 1), 5));
+        assert_eq!(seen.since(at(0), 0).collect::<std::vec::Vec<_>>(), [(5, 900 * STEP)]);
     }
 
     #[test]

@@ -25,14 +25,15 @@ pub(super) enum Says {
     InWord,
 }
 
+/// Where the characters begin that say something, and the first that does not belong there.
+const FIRST: u16 = 0x3400;
+const AFTER: u16 = 0xA000;
+
 /// What a character may say, in one step: two bits for each of the plane's characters. Small processors have no room for
 /// 7 KB of them and search.
 #[cfg(target_pointer_width = "64")]
 mod said {
-    use super::{SIMPLIFIED, Says, TRADITIONAL, TRADITIONAL_WORDS};
-
-    const FIRST: u16 = 0x3400;
-    const AFTER: u16 = 0xA000;
+    use super::{AFTER, FIRST, SIMPLIFIED, Says, TRADITIONAL, TRADITIONAL_WORDS};
 
     static SAID: [u64; (AFTER - FIRST) as usize / 32] = {
         let mut said = [0; (AFTER - FIRST) as usize / 32];
@@ -78,7 +79,9 @@ pub(super) use said::says;
 /// What a character may say.
 #[cfg(not(target_pointer_width = "64"))]
 pub(super) fn says(unit: u16) -> Says {
-    if TRADITIONAL.binary_search(&unit).is_ok() {
+    if !(FIRST..AFTER).contains(&unit) {
+        Says::Nothing
+    } else if TRADITIONAL.binary_search(&unit).is_ok() {
         Says::Traditional
     } else if SIMPLIFIED.binary_search(&unit).is_ok() {
         Says::Simplified
@@ -147,8 +150,8 @@ mod tests {
     use std::vec::Vec;
 
     use super::{
-        SIMPLIFIED, SIMPLIFIED_TEXT, Says, TRADITIONAL, TRADITIONAL_TEXT, TRADITIONAL_WORDS, TRADITIONAL_WORDS_TEXT,
-        says,
+        AFTER, FIRST, SIMPLIFIED, SIMPLIFIED_TEXT, Says, TRADITIONAL, TRADITIONAL_TEXT, TRADITIONAL_WORDS,
+        TRADITIONAL_WORDS_TEXT, says,
     };
 
     /// The characters for common use, as the Japanese cabinet published them in 2010, all 2136.
@@ -182,7 +185,9 @@ mod tests {
                 Says::Simplified
             } else if TRADITIONAL.contains(&unit) {
                 Says::Traditional
-            } else if words.iter().any(|[_, second]| *second == unit) || cfg!(not(target_pointer_width = "64")) {
+            } else if words.iter().any(|[_, second]| *second == unit)
+                || cfg!(not(target_pointer_width = "64")) && (FIRST..AFTER).contains(&unit)
+            {
                 Says::InWord
             } else {
                 Says::Nothing

@@ -203,7 +203,9 @@ fn a_redelivery_is_stopped_by_either_id_also_after_a_reconnect() {
 #[test]
 fn a_short_window_forgets_as_documented() {
     let mut w = World::with(Config { dedup_window_ms: 1_800_000, ..config() }, Storage::growable()).open();
-    for (after, delivered) in [(0, 1), (1_800_000, 1), (1, 2)] {
+    // A board's memory is exact to 256 ms.
+    let after = if cfg!(target_pointer_width = "64") { 1 } else { 256 };
+    for (after, delivered) in [(0, 1), (1_800_000, 1), (after, 2)] {
         w.advance(after);
         w.event("m1", &message_json("e1", "om_1", "x"));
         assert_eq!(w.delivered.len(), delivered);
