@@ -437,6 +437,8 @@ fn a_log_line_shows_sizes_and_not_contents() {
     }
     assert!(shown.ends_with("Str(6 bytes) Number(9 bytes) Array(10 bytes) Object(12 bytes)"), "{shown}");
     assert!(!shown.contains("s3cret") && !shown.contains("12345"));
+    let Ok(Value::String(text)) = Reader::new(r#""s3cret""#).value() else { panic!("a string is none") };
+    assert_eq!(format!("{:?}", text.chars()), "Unescaped(6 bytes)");
 }
 
 fn written(write: impl Fn(&mut Writer<'_>)) -> String {

@@ -55,6 +55,12 @@ impl<'s> Blocks<'s> {
         self.region.cap().checked_div(BLOCK).unwrap_or_default()
     }
 
+    /// Bytes of memory that are held.
+    #[cfg(all(test, feature = "alloc"))]
+    pub(super) fn held(&self) -> usize {
+        self.region.bytes().len()
+    }
+
     pub(super) fn wipe(&mut self) {
         self.clear();
         self.region.wipe_all();

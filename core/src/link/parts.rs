@@ -414,4 +414,38 @@ mod tests {
             }
         }
     }
+
+    fn part(id: u64, bytes: &[u8]) -> Part<'_> {
+        Part { id, sum: 2, seq: 0, digest: 0, bytes }
+    }
+
+    #[test]
+    fn a_message_that_is_forgotten_makes_room_for_the_next() {
+        let (mut blocks, mut room, mut sets) = ([0; 4096], [0; 4096], [PartSet::default(); 2]);
+        let slots = (Slots::fixed(&mut sets), Slots::fixed(&mut []));
+        let mut parts = Parts::new(Region::fixed(&mut blocks), Region::fixed(&mut room), slots.0, slots.1);
+        for id in 1..10 {
+            assert_eq!(parts.insert(Instant::ZERO, part(id, &[7; 3000])), Insert::Kept);
+            parts.forget(id + 1);
+            assert!(parts.used_blocks() > 0, "another one is no reason");
+            parts.forget(id);
+            assert_eq!(parts.used_blocks(), 0);
+        }
+        assert_eq!(parts.lost, 0, "nothing was pushed out");
+    }
+
+    #[cfg(feature = "alloc")]
+    #[test]
+    fn the_memory_of_a_long_message_is_given_back_when_the_last_is_gone() {
+        let region = || Region::growable(1 << 20);
+        let slots = (Slots::growable(4), Slots::growable(4));
+        let mut parts = Parts::new(region(), region(), slots.0, slots.1);
+        let long = [7; 100 * 1024];
+        parts.insert(Instant::ZERO, part(1, &long));
+        parts.insert(Instant::ZERO, part(2, b"short"));
+        parts.forget(1);
+        assert!(parts.blocks.held() >= long.len(), "the other one lies in it");
+        parts.forget(2);
+        assert!(parts.blocks.held() <= super::RETAINED, "{} bytes are kept", parts.blocks.held());
+    }
 }

@@ -133,6 +133,7 @@ impl Post {
                 let mut out = vec![0; challenge.reply(&mut []).expect_err("an answer is never empty").needed];
                 let reply = challenge.reply(&mut out).unwrap();
                 assert_eq!((reply.status, reply.close), (200, false));
+                assert_eq!(format!("{challenge:?}"), "Challenge", "what it is, and not what it says");
                 Ok(Verified::Challenge(String::from_utf8(reply.body.to_vec()).unwrap()))
             }
         }
