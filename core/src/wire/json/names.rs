@@ -18,7 +18,8 @@ pub(crate) struct Name<T> {
     quoted: Quoted,
 }
 
-/// A name as it stands in a document, with its quotes and the colon; no bit set in `mask` where that is too long.
+/// A name as it stands in a document, with its quotes and the colon. Where that is too long, no bit is looked at and one
+/// is wanted: it never is the one.
 #[cfg(target_pointer_width = "64")]
 #[derive(Clone, Copy)]
 struct Quoted {
@@ -30,7 +31,7 @@ struct Quoted {
 #[cfg(target_pointer_width = "64")]
 impl Quoted {
     const fn new(name: &str) -> Self {
-        let (mut word, mut mask) = (0, 0);
+        let (mut word, mut mask) = (1, 0);
         let len = name.len().wrapping_add(3);
         if len <= WIDTH {
             // From the last byte to the first: each one moves those before it up.
@@ -95,7 +96,7 @@ impl Reader<'_> {
     fn pass_name<T: Copy>(&mut self, names: &[Name<T>], expected: usize) -> Option<usize> {
         let start = self.start_of_key()?;
         let word = u128::from_le_bytes(*self.text.as_bytes().get(start..)?.first_chunk::<WIDTH>()?);
-        let is = |name: &Name<T>| (word ^ name.quoted.word) & name.quoted.mask == 0 && name.quoted.mask != 0;
+        let is = |name: &Name<T>| word & name.quoted.mask == name.quoted.word;
         let (index, name) = match names.get(expected) {
             Some(name) if is(name) => (expected, name),
             _ => names.iter().enumerate().find(|(_, name)| is(name))?,
