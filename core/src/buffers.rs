@@ -27,7 +27,7 @@ const AROUND_TEXT: usize = 512 + 256;
 /// | `OUT` | acks and the upgrade request | 1024 | 2048 |
 /// | `HTTP` | the longest HTTP answer, the longest request with its token, one call | 2048 | 6144 |
 /// | `TOKEN` | the tenant token and 7 bytes | 1024 | 4104 |
-/// | `SEEN` | remembered ids of 24 bytes, two a chat message | 256 | 2048 |
+/// | `SEEN` | remembered ids of 16 bytes (24 on hosts), two a chat message | 256 | 2048 |
 ///
 /// | fixed part | bytes | |
 /// |---|---|---|
@@ -38,9 +38,9 @@ const AROUND_TEXT: usize = 512 + 256;
 /// | `reactions` | 4 × 120 | acknowledgement reactions that were not sent yet |
 /// | `chat_locales` | 4 × 16 | chats whose language was told |
 ///
-/// All in all 3 `MESSAGE` + `OUT` + 3 `HTTP` + `TOKEN` + 24 `SEEN` + 3248: 24 KB for the small board, 100 KB for the
-/// roomy one (on a 64-bit host, a little less on a board). Other sizes of the fixed parts are a matter of one's own
-/// [`Storage`].
+/// All in all 3 `MESSAGE` + `OUT` + 3 `HTTP` + `TOKEN` + 24 `SEEN` + 3248 on a 64-bit host: 24 KB for the small board,
+/// 100 KB for the roomy one. On a board an id takes 16 bytes, which is 2 and 16 KB less, and pointers are half as long.
+/// Other sizes of the fixed parts are a matter of one's own [`Storage`].
 ///
 /// A request has `HTTP` − `TOKEN` − 512 bytes for its path and JSON: 512 on the small board, which is a text of
 /// [`TEXT_ROOM`](Self::TEXT_ROOM) bytes, or a small card. With 1024 more `HTTP` it is three times as much, for 3 KB. An

@@ -3,8 +3,9 @@
 //! Elements nest as deeply as JSON may, so the walk keeps its own stack of bits. An element is looked at before the walk
 //! goes into it, but only up to the first element inside: each byte is read at most twice.
 
+use super::node::Node;
 use super::out::{Gap, Out};
-use super::post::{Node, next_byte};
+use super::post::next_byte;
 use super::{Content, known, member};
 use crate::wire::json::{Reader, Str, Value};
 

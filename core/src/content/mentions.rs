@@ -225,3 +225,14 @@ impl<'a> Lookup<'a> {
         mention
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{LEVELS, PLACES};
+    use crate::wire::json::record;
+
+    #[test]
+    fn the_tables_fit_their_places() {
+        record::assert_sound(&LEVELS, PLACES, None);
+    }
+}

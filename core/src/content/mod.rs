@@ -59,6 +59,7 @@ mod card;
 mod kind;
 mod marker;
 mod mentions;
+mod node;
 mod out;
 mod post;
 mod prose;

@@ -1,10 +1,9 @@
 //! Rich text: which of its shapes a post has, its nodes, and what they read like (protocol section 12.2).
 
-use super::known;
-use super::marker;
+use super::node::{Node, Part};
 use super::out::{Gap, Out};
-use super::prose::Words;
-use crate::wire::json::record::{self, Level, Place};
+use super::{known, marker};
+use crate::wire::json::record::{self, Level};
 use crate::wire::json::{Error, Name, Reader, Span, Str, Value};
 
 /// Writes a post. Whatever its shape, it is never dropped.
@@ -51,6 +50,8 @@ enum Member {
     Post,
 }
 
+const MEMBERS: usize = Member::Post as usize + 1;
+
 static TOP: [Level; 1] = [Level {
     names: &[
         Name::id("text", Member::Text as u8),
@@ -68,13 +69,13 @@ static TOP: [Level; 1] = [Level {
 #[derive(Clone, Copy)]
 pub(super) struct Top<'c> {
     json: &'c str,
-    members: [Span; 6],
+    members: [Span; MEMBERS],
 }
 
 impl<'c> Top<'c> {
     /// Reads and validates all of a document.
     pub(super) fn read(json: &'c str) -> Result<Self, Error> {
-        let (mut reader, mut top) = (Reader::new(json), Self { json, members: [Span::NONE; 6] });
+        let (mut reader, mut top) = (Reader::new(json), Self { json, members: [Span::NONE; MEMBERS] });
         if reader.enter_object()? {
             record::read(&mut reader, &TOP, &mut top.members)?;
         }
@@ -224,7 +225,7 @@ impl<'c> Iterator for Nodes<'c> {
                 return Some(Step::Paragraph);
             };
             match value {
-                Value::Object(node) => return Some(Step::Node(Node { json: node, parts: record::of(node, &NODE) })),
+                Value::Object(node) => return Some(Step::Node(Node::of(node))),
                 Value::String(text) => return Some(Step::Text(text)),
                 _ => {}
             }
@@ -237,209 +238,13 @@ pub(super) fn next_byte(json: &str, reader: &Reader<'_>) -> Option<u8> {
     json.as_bytes().get(reader.position()..)?.trim_ascii_start().first().copied()
 }
 
-/// What a node is read by, by the number of its place.
-#[derive(Clone, Copy)]
-#[repr(u8)]
-pub(super) enum Part {
-    Tag,
-    Text,
-    UserId,
-    UserName,
-    ImageKey,
-    FileKey,
-    FileName,
-    Duration,
-    IsFolder,
-    Content,
-    EmojiType,
-    Href,
-    Language,
-    Style,
-    UnEscape,
-}
+#[cfg(test)]
+mod tests {
+    use super::{MEMBERS, TOP};
+    use crate::wire::json::record;
 
-const PARTS: usize = 15;
-
-static NODE: [Level; 1] = [Level {
-    names: &[
-        part("tag", Part::Tag),
-        part("text", Part::Text),
-        part("user_id", Part::UserId),
-        part("user_name", Part::UserName),
-        part("image_key", Part::ImageKey),
-        part("img_key", Part::ImageKey),
-        part("file_key", Part::FileKey),
-        part("file_name", Part::FileName),
-        Name::any("duration", Part::Duration as u8),
-        Name::any("is_folder", Part::IsFolder as u8),
-        part("content", Part::Content),
-        part("emoji_type", Part::EmojiType),
-        part("href", Part::Href),
-        part("language", Part::Language),
-        Name::any("style", Part::Style as u8),
-        Name::any("un_escape", Part::UnEscape as u8),
-    ],
-    first: Part::Tag as u8,
-    last: Part::UnEscape as u8,
-}];
-
-const fn part(name: &'static str, part: Part) -> Name<Place> {
-    Name::id(name, part as u8)
-}
-
-/// A node of a paragraph, or an element of a card that has no others in it.
-#[derive(Clone, Copy)]
-pub(super) struct Node<'c> {
-    json: &'c str,
-    parts: [Span; PARTS],
-}
-
-impl<'c> Node<'c> {
-    /// Reads a node whose brace the reader has just passed. The text was validated as a whole: there is no error to tell
-    /// of.
-    pub(super) fn read(reader: &mut Reader<'c>) -> Option<Self> {
-        let mut node = Self { json: reader.text(), parts: [Span::NONE; PARTS] };
-        record::read(reader, &NODE, &mut node.parts).ok()?;
-        Some(node)
-    }
-
-    fn span(&self, part: Part) -> Span {
-        self.parts.get(part as usize).copied().unwrap_or(Span::NONE)
-    }
-
-    pub(super) fn str(&self, part: Part) -> Option<Str<'c>> {
-        self.span(part).str(self.json)
-    }
-
-    fn value(&self, part: Part) -> Option<Value<'c>> {
-        self.span(part).value(self.json)
-    }
-
-    pub(super) fn duration_ms(&self) -> Option<u64> {
-        marker::duration(self.value(Part::Duration))
-    }
-
-    pub(super) fn is_folder(&self) -> bool {
-        self.is_true(Part::IsFolder)
-    }
-
-    fn is_true(&self, part: Part) -> bool {
-        self.value(part).and_then(|value| value.as_bool()) == Some(true)
-    }
-
-    pub(super) fn is(&self, tag: &str) -> bool {
-        self.str(Part::Tag).is_some_and(|text| text == *tag)
-    }
-
-    /// What it says: `text` in posts, `content` in cards.
-    fn words(&self) -> Option<Str<'c>> {
-        self.str(Part::Text).or(self.str(Part::Content))
-    }
-
-    pub(super) fn write(&self, out: &mut Out<'_, '_, '_>) {
-        let mut room = [0; 24];
-        match self.str(Part::Tag).map_or("", |tag| tag.name(&mut room)) {
-            "a" => self.write_link(out),
-            "at" => {
-                let name = self.str(Part::UserName);
-                if let Some(id) = self.str(Part::UserId).or(name) {
-                    out.at(Words::from(id).take(usize::MAX), Words::of(name).take(usize::MAX));
-                }
-            }
-            "code_block" => self.write_code(out),
-            "emotion" => {
-                if let Some(emoji) = self.str(Part::EmojiType) {
-                    out.char(':');
-                    out.name(emoji.chars());
-                    out.char(':');
-                }
-            }
-            "hr" => {
-                out.gap(Gap::Line);
-                out.str("---");
-                out.gap(Gap::Line);
-            }
-            "img" => marker::image(out, self.str(Part::ImageKey)),
-            "lark_md" | "markdown" | "md" => {
-                if let Some(words) = self.words() {
-                    out.prose(words.into(), true);
-                }
-            }
-            "media" => {
-                out.str("[media");
-                if let Some(key) = self.str(Part::FileKey) {
-                    out.char(':');
-                    out.name(key.chars());
-                }
-                out.char(']');
-            }
-            _ => self.write_styled(out),
-        }
-    }
-
-    fn write_styled(&self, out: &mut Out<'_, '_, '_>) {
-        let Some(words) = self.words() else { return };
-        let words = Words::from(words).resolved(self.is_true(Part::UnEscape));
-        const MARKS: [(&str, &str, &str); 4] =
-            [("bold", "**", "**"), ("italic", "*", "*"), ("lineThrough", "~~", "~~"), ("underline", "<u>", "</u>")];
-        let style = self.value(Part::Style);
-        if style.is_none() {
-            return out.prose(words, false);
-        }
-        // Marks around nothing but space would be text.
-        let visible = words.clone().any(|c| !c.is_whitespace());
-        let styled = |mark: &str| {
-            visible && super::elements(style).any(|value| value.as_str().is_some_and(|text| text == *mark))
-        };
-        for (style, open, _) in MARKS {
-            if styled(style) {
-                out.str(open);
-            }
-        }
-        out.prose(words, false);
-        for (style, _, close) in MARKS.into_iter().rev() {
-            if styled(style) {
-                out.str(close);
-            }
-        }
-    }
-
-    fn write_link(&self, out: &mut Out<'_, '_, '_>) {
-        let (Some(words), Some(href)) = (self.words(), self.str(Part::Href)) else {
-            return out.prose(Words::of(self.words().or(self.str(Part::Href))), false);
-        };
-        out.char('[');
-        out.prose(Words::from(words).resolved(self.is_true(Part::UnEscape)), false);
-        out.str("](");
-        out.name(href.chars());
-        out.char(')');
-    }
-
-    /// Code as it is, in a fence longer than any in it.
-    fn write_code(&self, out: &mut Out<'_, '_, '_>) {
-        let code = || Words::of(self.words());
-        let (mut ticks, mut longest) = (0_usize, 2_usize);
-        for c in code() {
-            ticks = if c == '`' { ticks.saturating_add(1) } else { 0 };
-            longest = longest.max(ticks);
-        }
-        let fence = |out: &mut Out<'_, '_, '_>| (0..=longest).for_each(|_| out.char('`'));
-        out.gap(Gap::Line);
-        fence(out);
-        for c in Words::of(self.str(Part::Language)).filter(|c| !c.is_control() && !c.is_whitespace() && *c != '`') {
-            out.char(c.to_ascii_lowercase());
-        }
-        out.char('\n');
-        out.verbatim = true;
-        let mut rest = code();
-        loop {
-            out.str(rest.run());
-            let Some(c) = rest.next() else { break };
-            out.char(c);
-        }
-        out.verbatim = false;
-        out.gap(Gap::Line);
-        fence(out);
-        out.gap(Gap::Line);
+    #[test]
+    fn the_table_fits_its_places() {
+        record::assert_sound(&TOP, MEMBERS, None);
     }
 }

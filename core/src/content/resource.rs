@@ -1,7 +1,8 @@
 //! The media of a message, by the keys they are downloaded with.
 
 use super::marker::duration;
-use super::post::{Nodes, Part, Post, Step};
+use super::node::Part;
+use super::post::{Nodes, Post, Step};
 use super::{Content, Kind, Source};
 use crate::wire::json::Str;
 

@@ -9,7 +9,7 @@ use super::typed::Kind;
 use crate::time::UnixMillis;
 use crate::wire::json::{self, Sort, Span, Str, Value};
 
-/// Where the fields of an envelope lie in its text: 248 bytes, opaque, kept beside a copied event.
+/// Where the fields of an envelope lie in its text: 260 bytes, opaque, kept beside a copied event.
 ///
 /// A message of envelope v1 has its `text` where others have `content`, its `text_without_at_bot` where others have
 /// `mentions`.

@@ -220,12 +220,12 @@ fn places(text: &str, levels: &[Level]) -> Result<Places, Malformed> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Field, LEGACY, LEVELS};
+    use super::{FIELDS, Field, LEGACY, LEVELS};
     use crate::wire::json::record;
 
     #[test]
     fn an_object_that_begins_anew_forgets_what_is_in_it_and_nothing_else() {
-        record::assert_sound(&LEVELS, Field::Elsewhere as u8);
-        record::assert_sound(&LEGACY, Field::Elsewhere as u8);
+        record::assert_sound(&LEVELS, FIELDS, Some(Field::Elsewhere as u8));
+        record::assert_sound(&LEGACY, FIELDS, Some(Field::Elsewhere as u8));
     }
 }

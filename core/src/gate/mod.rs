@@ -5,6 +5,7 @@ mod mention;
 mod policy;
 pub(crate) mod record;
 mod seen;
+mod until;
 
 pub use policy::GateRules;
 pub use record::RestoreError;

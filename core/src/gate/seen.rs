@@ -1,6 +1,10 @@
 //! Memory of delivered ids (protocol section 10.2): a ring in order of arrival, indexed by hash chains that live in the
 //! same entries. Looking up and inserting cost the same however many ids are held; the oldest leave first.
 
+#[cfg(not(target_pointer_width = "64"))]
+use super::until::InSteps as Until;
+#[cfg(target_pointer_width = "64")]
+use super::until::ToTheMs as Until;
 use crate::storage::Slots;
 use crate::time::Instant;
 
@@ -30,73 +34,11 @@ pub struct SeenEntry {
 
 impl SeenEntry {
     /// An unused entry.
-    pub const EMPTY: Self = Self { key: 0, until: Until(0), next: NONE, head: NONE };
+    pub const EMPTY: Self = Self { key: 0, until: Until::ZERO, next: NONE, head: NONE };
 }
 
 #[cfg(not(target_pointer_width = "64"))]
 const _: () = assert!(size_of::<SeenEntry>() == 16);
-
-/// Until when an id is remembered, to the millisecond.
-#[cfg(target_pointer_width = "64")]
-#[derive(Clone, Copy, Debug)]
-struct Until(u64);
-
-#[cfg(target_pointer_width = "64")]
-impl Until {
-    /// The window that `ms` can be.
-    fn window(ms: u64) -> u64 {
-        ms
-    }
-
-    fn new(end: Instant) -> Self {
-        Self(end.as_millis())
-    }
-
-    fn is_over(self, now: Instant) -> bool {
-        self.0 < now.as_millis()
-    }
-
-    /// Milliseconds from `now`; 0 when it is over.
-    fn left_ms(self, now: Instant) -> u64 {
-        self.0.saturating_sub(now.as_millis())
-    }
-}
-
-/// Until when an id is remembered, in steps of 256 ms. They come round after 34 years, and what is further away than half
-/// of that lies on the other side.
-#[cfg(not(target_pointer_width = "64"))]
-#[derive(Clone, Copy, Debug)]
-struct Until(u32);
-
-#[cfg(not(target_pointer_width = "64"))]
-impl Until {
-    const STEP_BITS: u32 = 8;
-
-    /// The window that `ms` can be: eight years at most.
-    fn window(ms: u64) -> u64 {
-        ms.min(1 << (Self::STEP_BITS + 30))
-    }
-
-    /// The first step that does not lie before `end`.
-    fn new(end: Instant) -> Self {
-        let ms = end.as_millis();
-        let begun = u64::from(ms & 0xFF != 0);
-        // Its lower half is what comes round.
-        Self((ms >> Self::STEP_BITS).wrapping_add(begun) as u32)
-    }
-
-    fn is_over(self, now: Instant) -> bool {
-        Self::new(now).0.wrapping_sub(self.0).cast_signed() > 0
-    }
-
-    /// Milliseconds from `now`; 0 when it is over.
-    fn left_ms(self, now: Instant) -> u64 {
-        let steps = self.0.wrapping_sub(Self::new(now).0).cast_signed();
-        let Ok(steps) = u64::try_from(steps) else { return 0 };
-        // What is left of the step that has begun.
-        (steps << Self::STEP_BITS).saturating_add(now.as_millis().wrapping_neg() & 0xFF)
-    }
-}
 
 impl Default for SeenEntry {
     fn default() -> Self {
@@ -168,7 +110,7 @@ impl<'s> Seen<'s> {
         let first = self.at.saturating_add(self.size).saturating_sub(new);
         (0..new).filter_map(move |offset| {
             let entry = self.slots.get(first.saturating_add(offset).checked_rem(self.size)?)?;
-            Some((entry.key, self.window_ms.saturating_sub(entry.until.left_ms(now))))
+            Some((entry.key, entry.until.age(now, self.window_ms)))
         })
     }
 
@@ -308,12 +250,12 @@ mod tests {
     #[test]
     fn an_id_is_never_forgotten_before_its_window_ends_nor_long_after() {
         let mut entries = [SeenEntry::default(); 8];
-        for start in (0..600).chain(u64::MAX - 5000..u64::MAX - 4400) {
+        for start in (0..600).chain(u64::MAX - 8000..u64::MAX - 7400) {
             let mut seen = Seen::new(Slots::fixed(&mut entries), 1000);
             seen.insert(at(start), 5);
             assert!(seen.contains(at(start + 1000), 5), "{start}");
             assert!(!seen.contains(at(start + 1000 + STEP), 5), "{start}");
-            for age in [0, 1, 255, 256, 257, 1000] {
+            for age in [0, 1, 255, 256, 257, 1000, 1001, 4000] {
                 let told = seen.since(at(start + age), 0).next().unwrap().1;
                 assert!(told <= age && age < told + STEP, "{age} is told as {told}");
             }
@@ -375,6 +317,17 @@ mod tests {
         assert!(seen.contains(at(100 * STEP), 5));
         assert!(!seen.contains(at(100 * STEP + 1), 5));
         assert_eq!(seen.since(at(0), 0).collect::<std::vec::Vec<_>>(), [(5, 900 * STEP)]);
+    }
+
+    #[test]
+    fn what_is_remembered_for_ever_is_as_old_as_it_is() {
+        let mut entries = [SeenEntry::default(); 4];
+        let mut seen = Seen::new(Slots::fixed(&mut entries), u64::MAX);
+        seen.insert(at(40 * STEP), 5);
+        assert!(seen.contains(at(41 * STEP), 5));
+        // Where the end of the window lies beyond the end of the clock, the age is not known, and it is as good as new.
+        let told = seen.since(at(41 * STEP), 0).next().unwrap().1;
+        assert!(told <= STEP, "{told}");
     }
 
     #[test]

@@ -16,7 +16,10 @@ fn both(payload: &str) -> (Locale, Locale) {
 }
 
 fn payload(kind: &str, content: &str, locale: Option<&str>) -> String {
-    let sender = json!({"sender_id": {"open_id": "ou_a"}, "sender_type": "user", "locale": locale});
+    let mut sender = json!({"sender_id": {"open_id": "ou_a"}, "sender_type": "user"});
+    if let Some(locale) = locale {
+        sender["locale"] = locale.into();
+    }
     let message = json!({"message_id": "om_a", "chat_type": "p2p", "message_type": kind, "content": content});
     json!({
         "schema": "2.0",

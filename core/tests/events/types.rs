@@ -224,7 +224,7 @@ fn a_name_with_escapes_is_the_same_name() {
 #[test]
 fn a_view_takes_no_room_and_debugging_it_tells_no_secret() {
     assert_eq!(size_of::<larkwire_core::typed::CardAction<'_>>(), size_of::<&str>());
-    assert!(size_of::<larkwire_core::Layout>() <= 272);
+    assert!(size_of::<larkwire_core::Layout>() <= 260);
     let (event_type, event, ..) = &all()[8];
     with_event(&v2(event_type, event.clone()), |event| {
         let shown = format!("{:?} {:?}", event.typed(), event.actor());

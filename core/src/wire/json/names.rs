@@ -75,9 +75,13 @@ impl Reader<'_> {
     /// The next key of the object. `names` stand in the order in which they are expected, the next one at `expected`.
     #[inline]
     pub(super) fn known_key<T: Copy>(&mut self, names: &[Name<T>], expected: usize) -> Result<Key, Error> {
+        #[cfg(target_pointer_width = "64")]
         if let Some(index) = self.pass_name(names, expected) {
             return Ok(Key::Known(index));
         }
+        // Small processors read the key first.
+        #[cfg(not(target_pointer_width = "64"))]
+        let _ = expected;
         self.any_known_key(names)
     }
 
@@ -103,12 +107,6 @@ impl Reader<'_> {
         };
         self.pass_key(start.wrapping_add(name.quoted.len));
         Some(index)
-    }
-
-    /// Small processors read the key first.
-    #[cfg(not(target_pointer_width = "64"))]
-    fn pass_name<T: Copy>(&mut self, _: &[Name<T>], _: usize) -> Option<usize> {
-        None
     }
 }
 
