@@ -39,6 +39,8 @@ pub(crate) const SECRET: &str = "secret";
 
 /// After this long HTTP connections are let go, and what came up at the start is over.
 const SETTLE: Duration = Duration::from_secs(8);
+/// How long a batch of bots may take to connect.
+const PATIENCE: Duration = Duration::from_secs(120);
 /// Bots that start at once: the platform has to keep up, too.
 const BATCH: usize = 100;
 
@@ -157,7 +159,12 @@ async fn start(settings: &Settings, n: usize) -> Vec<(Client, Events)> {
         clients.extend(batch.clone().map(|_| Client::start(settings).expect("sound settings")));
         for (client, _) in &clients[batch] {
             let mut states = client.states();
-            states.wait_for(|state| *state == State::Open).await.expect("the bot runs");
+            let open = states.wait_for(|state| *state == State::Open);
+            if tokio::time::timeout(PATIENCE, open).await.is_err() {
+                let stuck = clients.iter().filter(|(client, _)| client.state() != State::Open).count();
+                let (state, notice) = (client.state(), client.notices().borrow().clone());
+                panic!("{stuck} of {} bots are not connected; one is {state:?} after {notice:?}", clients.len());
+            }
         }
     }
     clients

@@ -42,8 +42,12 @@ impl Door {
         let port = listener.local_addr().unwrap().port();
         let inside = platform.base_url().trim_start_matches("http://").to_owned();
         tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(pass(acceptor.clone(), stream, inside.clone()));
+            loop {
+                match listener.accept().await {
+                    Ok((stream, _)) => drop(tokio::spawn(pass(acceptor.clone(), stream, inside.clone()))),
+                    // Out of files: some are given back before long.
+                    Err(_) => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
+                }
             }
         });
         Self { port, ca }
