@@ -103,7 +103,10 @@ fn grouped(number: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Figure, Format, grouped, write};
+    use super::grouped;
+    #[cfg(feature = "peers")]
+    use super::{Figure, Format, write};
+    #[cfg(feature = "peers")]
     use crate::cases;
 
     #[test]
@@ -111,6 +114,7 @@ mod tests {
         assert_eq!([7.0, 999.4, 1000.0, 1_234_567.0].map(grouped), ["7", "999", "1 000", "1 234 567"]);
     }
 
+    #[cfg(feature = "peers")]
     #[test]
     fn a_peer_is_told_beside_the_engine() {
         let all = cases::all();

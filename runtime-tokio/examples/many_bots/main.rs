@@ -162,7 +162,7 @@ async fn start(settings: &Settings, n: usize) -> Vec<(Client, Events)> {
             let open = states.wait_for(|state| *state == State::Open);
             if tokio::time::timeout(PATIENCE, open).await.is_err() {
                 let stuck = clients.iter().filter(|(client, _)| client.state() != State::Open).count();
-                let (state, notice) = (client.state(), client.notices().borrow().clone());
+                let (state, notice) = (client.state(), *client.notices().borrow());
                 panic!("{stuck} of {} bots are not connected; one is {state:?} after {notice:?}", clients.len());
             }
         }
