@@ -243,6 +243,7 @@ fn a_histogram_tells_quantiles_to_two_per_cent() {
 fn every_description_can_be_read() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let names: Vec<_> = SpeedSubject::all(&root).unwrap().into_iter().map(|subject| subject.name).collect();
-    let all = ["larkwire", "larkwire-events", "bare-event", "bare-read", "feishu-sdk", "node-sdk", "python-sdk"];
-    assert_eq!(names, all);
+    let ours = ["larkwire", "larkwire-content", "larkwire-events"];
+    let others = ["bare-event", "bare-read", "feishu-sdk", "node-sdk", "python-sdk"];
+    assert_eq!(names, [&ours[..], &others[..]].concat());
 }

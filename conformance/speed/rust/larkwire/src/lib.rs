@@ -1,4 +1,5 @@
-//! larkwire on tokio, with an inbox of its own (`inbox`) or with the channel (`events`).
+//! larkwire on tokio, with an inbox of its own that reads the text of every event (`inbox`) or its content as it came
+//! (`content`), or with the channel (`events`).
 
 use std::env;
 use std::hint::black_box;
@@ -24,9 +25,9 @@ pub fn run(allocations: fn() -> Option<u64>) {
     }
     let end = runtime.block_on(async {
         match env::args().nth(1).as_deref() {
-            Some("inbox") => {
+            Some(what @ ("inbox" | "content")) => {
                 let connect = NetConnect::new(roots.unwrap_or_default().as_bytes()).expect("certificates");
-                let reader = Reader { text: Vec::new() };
+                let reader = Reader { reads_text: what == "inbox", text: Vec::new() };
                 Client::start_with(&settings, connect, reader).expect("good settings").ended().await
             }
             Some("events") => {
@@ -39,14 +40,15 @@ pub fn run(allocations: fn() -> Option<u64>) {
                 };
                 tokio::join!(client.ended(), counting).0
             }
-            other => panic!("inbox or events, not {other:?}"),
+            other => panic!("inbox, content or events, not {other:?}"),
         }
     });
     panic!("it ended: {end:?}");
 }
 
-/// Reads the type and the text of every event.
+/// Reads the type of every event, and its text or its content.
 struct Reader {
+    reads_text: bool,
     text: Vec<u8>,
 }
 
@@ -58,10 +60,14 @@ impl Inbox for Reader {
     fn offer(&mut self, event: &Event<'_>) -> Offer {
         let is_message = event.event_type().is_some_and(|name| name == "im.message.receive_v1");
         if let Some(message) = event.message().filter(|_| is_message) {
-            while let Err(TooSmall { needed }) = message.text(Form::Body, &mut self.text).map(black_box) {
-                self.text.resize(needed, 0);
+            if self.reads_text {
+                while let Err(TooSmall { needed }) = message.text(Form::Body, &mut self.text).map(black_box) {
+                    self.text.resize(needed, 0);
+                }
+                count();
+            } else if black_box(message.content()).is_some_and(|content| !content.is_empty()) {
+                count();
             }
-            count();
         }
         Offer::Decided(Verdict::Accepted)
     }
