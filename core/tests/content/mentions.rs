@@ -159,6 +159,7 @@ fn ids_may_be_an_object_null_or_a_plain_text() {
         {"key": "@_user_2", "id": "on_2"},
         {"key": "@_user_3", "id": "u3"},
         {"key": "@_user_4", "id": null, "name": null},
+        {"key": "@_user_5", "id": ""},
         {"key": "", "id": {"open_id": null, "union_id": "", "user_id": 5}},
         "no object", 7, null, [],
         {"id": ["ou_9"], "key": 12},
@@ -176,6 +177,7 @@ fn ids_may_be_an_object_null_or_a_plain_text() {
             "@_user_2 - on_2 - -",
             "@_user_3 - - u3 -",
             "@_user_4 - - - -",
+            "@_user_5 - - - -",
             "- - - 5 -",
             "12 - - - -",
         ]

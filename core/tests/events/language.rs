@@ -56,3 +56,15 @@ fn a_text_has_one_language_however_its_event_is_written() {
         }
     }
 }
+
+#[test]
+fn a_message_of_envelope_v1_has_the_language_of_its_text_whatever_else_it_names() {
+    let event = json!({
+        "type": "message", "app_id": "cli_a", "open_id": "ou_a", "open_message_id": "om_a", "msg_type": "text",
+        "chat_type": "private", "text": "请问", "text_without_at_bot": "请问", "language": "ja",
+    });
+    let payload = json!({"uuid": "u", "token": "t", "ts": "1600000000.1", "type": "event_callback", "event": event});
+    let payload = payload.to_string();
+    let layout = Layout::read(&payload).unwrap();
+    assert_eq!(Event::view(DeliveryId::NONE, &payload, &layout, "").locale(), Locale::ZhCn);
+}

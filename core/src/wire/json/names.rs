@@ -155,4 +155,11 @@ mod tests {
     fn a_name_that_only_begins_like_a_known_one_is_another() {
         assert_eq!(meanings(r#"{"a\"":"","create_time2":"","create_tim":"","a_name_of_lengt":0}"#), [None; 4]);
     }
+
+    #[test]
+    fn an_array_has_no_names() {
+        let mut reader = Reader::new(r#"["a","create_time"]"#);
+        assert!(reader.enter_array().unwrap());
+        assert!(reader.known_key(&NAMES, 0).is_err());
+    }
 }

@@ -176,17 +176,55 @@ fn read_level(reader: &mut Reader<'_>, levels: &[Level], level: u8, spans: &mut 
     Ok(Item { sort: Sort::Object, start, end: reader.position() })
 }
 
-/// That tables fit so many places; `ignored` is that of members that nobody reads.
 #[cfg(test)]
-pub(crate) fn assert_sound(levels: &[Level], places: usize, ignored: Option<u8>) {
-    for level in levels {
-        assert!(level.first <= level.last && usize::from(level.last) < places);
-        for Place { index, takes } in level.names.iter().map(|name| name.means) {
-            assert!(Some(index) == ignored || (level.first..=level.last).contains(&index), "place {index}");
-            if let Takes::Level(inner) = takes {
-                let inner = levels.get(usize::from(inner)).unwrap();
-                assert!(level.first <= inner.first && inner.last <= level.last);
+pub(crate) use tests::assert_sound;
+
+#[cfg(test)]
+mod tests {
+    use super::{Level, Span, Takes, of, read};
+    use crate::wire::json::record::Place;
+    use crate::wire::json::{Name, Reader};
+
+    /// That tables fit so many places; `ignored` is that of members that nobody reads.
+    pub(crate) fn assert_sound(levels: &[Level], places: usize, ignored: Option<u8>) {
+        for level in levels {
+            assert!(level.first <= level.last && usize::from(level.last) < places);
+            for Place { index, takes } in level.names.iter().map(|name| name.means) {
+                assert!(Some(index) == ignored || (level.first..=level.last).contains(&index), "place {index}");
+                if let Takes::Level(inner) = takes {
+                    let inner = levels.get(usize::from(inner)).unwrap();
+                    assert!(level.first <= inner.first && inner.last <= level.last);
+                }
             }
         }
+    }
+
+    static LEVELS: [Level; 1] =
+        [Level { names: &[Name::any("a", 0), Name::id("b", 7), Name::level("c", 1, 5)], first: 0, last: 1 }];
+
+    #[test]
+    fn a_table_that_names_what_is_not_there_loses_that_and_no_more() {
+        let json = r#"{"b":"x","c":{"a":"inner"},"a":"outer"}"#;
+        let (mut reader, mut spans) = (Reader::new(json), [Span::NONE; 2]);
+        assert!(reader.enter_object().unwrap());
+        read(&mut reader, &LEVELS, &mut spans).unwrap();
+        reader.finish().unwrap();
+        assert_eq!(spans.map(|span| span.text(json)), ["outer", r#"{"a":"inner"}"#]);
+    }
+
+    #[test]
+    fn what_is_no_object_has_no_places() {
+        let spans: [Span; 2] = of(r#"["a","outer"]"#, &LEVELS);
+        assert!(spans.iter().all(|span| !span.known));
+    }
+
+    #[test]
+    fn only_what_is_there_and_not_null_and_not_empty_says_something() {
+        for (value, says) in [("null", false), ("\"\"", false), ("\"2.0\"", true), ("2", true), ("{}", true)] {
+            let json = std::format!(r#"{{"a":{value}}}"#);
+            let [span, _]: [Span; 2] = of(&json, &LEVELS);
+            assert_eq!(span.says_something(), says, "{value}");
+        }
+        assert!(!Span::NONE.says_something());
     }
 }
