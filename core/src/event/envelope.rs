@@ -4,7 +4,7 @@
 //! that what is checked is what is used.
 
 use super::Envelope;
-use super::members::{Field, Kept, NOTHING_KEPT, Places, read, read_legacy_message};
+use super::members::{Field, KEPT, Kept, Places, read, read_legacy_message};
 use super::typed::Kind;
 use crate::time::UnixMillis;
 use crate::wire::json::{self, Sort, Span, Str, Value};
@@ -31,7 +31,7 @@ impl Layout {
         legacy_is_mention: Some(false),
         callback: false,
         is_message: false,
-        places: NOTHING_KEPT,
+        places: [Span::NONE; KEPT],
     };
 
     /// The layout of an event's [`json`](super::Event::json) that was kept without it, in flash, say: one pass over the
@@ -104,7 +104,9 @@ pub(crate) fn text(payload: &[u8]) -> &[u8] {
     payload.strip_prefix("\u{feff}".as_bytes()).unwrap_or(payload)
 }
 
-/// Reads an envelope; the text the spans refer to is [`text`] of the payload.
+/// Reads an envelope; the text the spans refer to is [`text`] of the payload. What it takes of a board's stack is given back
+/// before the event is looked at.
+#[inline(never)]
 pub(crate) fn parse(payload: &[u8]) -> Result<(&str, Layout), Malformed> {
     let outline = read(payload)?;
     Ok((outline.text, outline.layout()?))
@@ -132,7 +134,7 @@ impl Outline<'_> {
     /// Where the fields of the event lie.
     pub(crate) fn layout(&self) -> Result<Layout, Malformed> {
         let envelope = self.envelope().ok_or(Malformed)?;
-        let mut layout = Layout { envelope, places: self.places.kept(), ..Layout::EMPTY };
+        let mut layout = Layout { envelope, places: *self.places.kept(), ..Layout::EMPTY };
         layout.legacy_is_mention = None;
         // An array is kept as it stands, without fields.
         if !matches!(self.places.get(Field::Event).sort, Sort::Array | Sort::Object) {
@@ -162,13 +164,15 @@ impl Outline<'_> {
         Ok(layout)
     }
 
+    #[inline(never)]
     fn read_legacy_message(&self, layout: &mut Layout) -> Result<(), Malformed> {
-        let places = read_legacy_message(self.text)?;
+        let mut places = Places::NONE;
+        read_legacy_message(self.text, &mut places)?;
         let is_mention = places.get(Field::IsMention).str(self.text);
         layout.legacy_is_mention = is_mention.and_then(|text| Value::String(text).as_bool());
         let of_message = Field::ChatId.kept()..=Field::UserId.kept();
-        let from = places.kept();
-        if let (Some(to), Some(from)) = (layout.places.get_mut(of_message.clone()), from.get(of_message)) {
+        let (to, from) = (layout.places.get_mut(of_message.clone()), places.kept().get(of_message));
+        if let (Some(to), Some(from)) = (to, from) {
             to.copy_from_slice(from);
         }
         Ok(())

@@ -52,12 +52,12 @@ pub(crate) enum Field {
 
 /// How many fields there are, and how many of them a layout keeps.
 const FIELDS: usize = Field::Elsewhere as usize + 1;
-const KEPT: usize = Field::UserId as usize;
+pub(super) const KEPT: usize = Field::UserId as usize;
 
 /// Where the kept fields lie in the text.
 pub(crate) type Kept = [Span; KEPT];
 
-pub(super) const NOTHING_KEPT: Kept = [Span::NONE; KEPT];
+static NOTHING_KEPT: Kept = [Span::NONE; KEPT];
 
 impl Field {
     /// Its place in [`Kept`], if it has one.
@@ -71,13 +71,15 @@ impl Field {
 pub(crate) struct Places([Span; FIELDS]);
 
 impl Places {
+    pub(super) const NONE: Self = Self([Span::NONE; FIELDS]);
+
     #[inline]
     pub(crate) fn get(&self, field: Field) -> Span {
         self.0.get(field as usize).copied().unwrap_or(Span::NONE)
     }
 
-    pub(crate) fn kept(&self) -> Kept {
-        self.0.get(Field::EventId as usize..).and_then(|fields| fields.first_chunk()).copied().unwrap_or(NOTHING_KEPT)
+    pub(crate) fn kept(&self) -> &Kept {
+        self.0.get(Field::EventId as usize..).and_then(|fields| fields.first_chunk()).unwrap_or(&NOTHING_KEPT)
     }
 }
 
@@ -200,22 +202,24 @@ const fn object(name: &'static str, field: Field, level: u8) -> Name<Place> {
 /// Reads a JSON object once.
 pub(crate) fn read(payload: &[u8]) -> Result<Outline<'_>, Malformed> {
     let text = scan::utf8(text(payload)).ok_or(Malformed)?;
-    Ok(Outline { text, places: places(text, &LEVELS)? })
+    let mut outline = Outline { text, places: Places::NONE };
+    find_places(text, &LEVELS, &mut outline.places)?;
+    Ok(outline)
 }
 
 /// Where the fields of a message of envelope v1 lie.
-pub(super) fn read_legacy_message(text: &str) -> Result<Places, Malformed> {
-    places(text, &LEGACY)
+pub(super) fn read_legacy_message(text: &str, places: &mut Places) -> Result<(), Malformed> {
+    find_places(text, &LEGACY, places)
 }
 
-fn places(text: &str, levels: &[Level]) -> Result<Places, Malformed> {
-    let (mut reader, mut places) = (Reader::new(text), Places([Span::NONE; FIELDS]));
+/// In place: a board has its half a kilobyte on the stack once.
+fn find_places(text: &str, levels: &[Level], places: &mut Places) -> Result<(), Malformed> {
+    let mut reader = Reader::new(text);
     if !reader.enter_object()? {
         return Err(Malformed);
     }
     record::read(&mut reader, levels, &mut places.0)?;
-    reader.finish()?;
-    Ok(places)
+    Ok(reader.finish()?)
 }
 
 #[cfg(test)]

@@ -169,20 +169,17 @@ impl Session<'_> {
         };
         let len = payload.len();
         let trace_id = labels.trace_id.map(Short::<48>::from_bytes).unwrap_or_default();
-        let (verdict, callback, who) = match event::parse(payload) {
-            Err(event::Malformed) => (Err(DropReason::Malformed), false, Short::EMPTY),
+        let parsed = event::parse(payload);
+        let callback = parsed.as_ref().is_ok_and(|(_, spans)| spans.callback);
+        let screened = match &parsed {
+            Err(event::Malformed) => Err((DropReason::Malformed, Short::EMPTY)),
             Ok((json, spans)) => {
-                let callback = spans.callback;
-                let event =
-                    Event { id: DeliveryId::NONE, json, spans: &spans, trace_id: trace_id.as_bytes(), own: b"" };
-                match self.screen(now, &event) {
-                    Ok(screened) => (Ok((screened, spans)), callback, Short::EMPTY),
-                    Err((reason, who)) => (Err(reason), callback, who),
-                }
+                let event = Event { id: DeliveryId::NONE, json, spans, trace_id: trace_id.as_bytes(), own: b"" };
+                self.screen(now, &event)
             }
         };
-        match verdict {
-            Ok((Screened { id, speaker }, spans)) => {
+        let refused = match (screened, parsed) {
+            (Ok(Screened { id, speaker }), Ok((_, spans))) => {
                 self.serial = id.serial;
                 let arrived = self.arrival.unwrap_or(now);
                 self.offered = Some(Offered {
@@ -197,10 +194,14 @@ impl Session<'_> {
                     stalls_at: now,
                     speaker,
                 });
-                Reaction::Offer
+                return Reaction::Offer;
             }
-            Err(DropReason::InboxFull) => {
-                self.parts.release();
+            (Err(refused), _) => refused,
+            (Ok(_), Err(event::Malformed)) => (DropReason::Malformed, Short::EMPTY),
+        };
+        self.parts.release();
+        match refused {
+            (DropReason::InboxFull, _) => {
                 report.dropped(DropReason::InboxFull, len, labels.trace_id);
                 if callback {
                     count(&mut report.stats.callbacks_lost);
@@ -208,8 +209,7 @@ impl Session<'_> {
                 }
                 Reaction::Nothing
             }
-            Err(reason) => {
-                self.parts.release();
+            (reason, who) => {
                 if let Some(id) = split {
                     self.parts.finish(now, id);
                 }
