@@ -164,6 +164,7 @@ impl Outline<'_> {
         Ok(layout)
     }
 
+    // Its places are needed on the stack by old messages alone.
     #[inline(never)]
     fn read_legacy_message(&self, layout: &mut Layout) -> Result<(), Malformed> {
         let mut places = Places::NONE;
